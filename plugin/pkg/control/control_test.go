@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net"
+	"net/url"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -119,14 +120,17 @@ func TestARefusalArrivesAsItsSentence(t *testing.T) {
 
 func TestRequestsOutOfRangeAreRefused(t *testing.T) {
 	c, ctx := start(t, fake{}), t.Context()
-	for path, want := range map[string]string{
-		"/report?since=-1h": `since "-1h": want a duration such as 24h`,
-		"/report?limit=x":   `limit "x": want a whole number`,
-		"/nosuch":           "is another version of sinkhole running?",
+	for name, row := range map[string]struct {
+		path, key, value, want string
+	}{
+		"negative duration": {"/report", "since", "-1h", `since "-1h": want a duration such as 24h`},
+		"no number":         {"/report", "limit", "x", `limit "x": want a whole number`},
+		"unknown path":      {"/nosuch", "", "", "is another version of sinkhole running?"},
 	} {
 		var into any
-		if err := c.get(ctx, path, nil, &into); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: got %v; want %s", path, err, want)
+		err := c.get(ctx, row.path, url.Values{row.key: {row.value}}, &into)
+		if err == nil || !strings.Contains(err.Error(), row.want) {
+			t.Errorf("%s: got %v; want %s", name, err, row.want)
 		}
 	}
 }
