@@ -18,8 +18,8 @@
 //
 // Append and ToASCII take any text, Valid takes any bytes. All others expect
 // what Append made; on other bytes they answer something, but do not panic.
-// Only ToASCII allocates, and only where a name is not ASCII already, and
-// String, whose result is new.
+// What is called for every query allocates nothing; String makes its result,
+// ToASCII what was not ASCII, and the Public Suffix List one refusal a name.
 package dnsname
 
 import "errors"

@@ -1,7 +1,7 @@
 package dnsname
 
 import (
-	"bytes"
+	"sync"
 	"unsafe"
 
 	"golang.org/x/net/publicsuffix"
@@ -52,18 +52,13 @@ func SuffixOf(name []byte) Suffix {
 // Registered is the registrable domain of name, the one label below its public
 // suffix, as a part of name; nil where name is itself a suffix or the root.
 func Registered(name []byte) []byte {
-	if Parent(name) == nil {
-		return nil
-	}
 	at, _ := suffixAt(name)
-	for p := Parent(name); p != nil; p = Parent(p) {
-		if len(p) <= len(name)-at {
-			if len(p) == len(name)-at && at > 0 {
-				return name
-			}
-			return nil
+	for at > 0 && name != nil {
+		parent := Parent(name)
+		if at -= len(name) - len(parent); at == 0 && parent != nil {
+			return name
 		}
-		name, at = p, at-(len(name)-len(p))
+		name = parent
 	}
 	return nil
 }
@@ -75,25 +70,42 @@ func Registered(name []byte) []byte {
 // last octet with dots in the places of lengths, so an offset in one is an
 // offset in the other. A dot inside a label becomes NUL, which no suffix holds.
 func suffixAt(name []byte) (at int, icann bool) {
-	var buf [MaxLen]byte
 	if len(name) < 2 || len(name) > MaxLen {
 		return 0, false
 	}
+	buf := texts.Get().(*[MaxLen]byte)
+	defer texts.Put(buf)
 	text := buf[:copy(buf[:], name[1:len(name)-1])]
 	for i, c := range text {
 		if c == '.' {
 			text[i] = 0
 		}
 	}
+	last := 0 // where the last label begins
 	for i := int(name[0]); i < len(text); i += int(name[i+1]) + 1 {
-		text[i] = '.'
+		text[i], last = '.', i+1
 	}
-	text = bytes.TrimRight(text, ".") // only where the bytes are no name
-	if len(text) == 0 {
+	if last == len(text) { // only where the bytes are no name
 		return 0, false
 	}
-	// A string without a copy: it lives no longer than buf, and the list keeps
-	// nothing. A copy would cost an allocation for names over 32 octets.
+	if allDigits(text[last:]) {
+		return last, false // the list would call 1.2.3.4 an address, not a name
+	}
+	// A string without a copy: the list keeps nothing of it.
 	suffix, icann := publicsuffix.PublicSuffix(unsafe.String(unsafe.SliceData(text), len(text)))
 	return len(text) - len(suffix), icann
+}
+
+// texts lends the room for a name's text: x/net asks first whether it is an
+// address, and the refusal of that takes it to the heap. The refusal itself, 48
+// octets, is the one allocation of SuffixOf and Registered.
+var texts = sync.Pool{New: func() any { return new([MaxLen]byte) }}
+
+func allDigits(label []byte) bool {
+	for _, c := range label {
+		if !digit(c) {
+			return false
+		}
+	}
+	return true
 }
