@@ -39,24 +39,34 @@ COPY --from=build /out/sinkhole /usr/local/sbin/sinkhole
 # What the image serves unless a Corefile is mounted over it: everyone in the
 # private ranges, and nobody else (the default of `subscribers`). corefile/
 # Corefile.isp shows what an access network adds: its prefixes, DoT, DoH and DoQ.
+ENV SINKHOLE_LISTS=/etc/sinkhole/lists \
+    SINKHOLE_STATE=/var/lib/sinkhole
 COPY <<'END' /etc/sinkhole/Corefile
 .:53 {
-    health 127.0.0.1:8080
-    ready 127.0.0.1:8181
-    prometheus 127.0.0.1:9153
     shed
     subscribers {
-        classes /etc/sinkhole/lists/clients
+        classes {$SINKHOLE_LISTS}/clients
+        state {$SINKHOLE_STATE}
     }
     census
     sinkhole {
-        lists /etc/sinkhole/lists
-        state /var/lib/sinkhole
+        lists {$SINKHOLE_LISTS}
+        category c2 malware {
+            record
+        }
+        category phishing
     }
+    any
     cache {
-        serve_stale 24h verify 1800ms
+        success 100000 86400 0
+        denial 50000 10800 0
+        serve_stale 24h verify 1800ms 30s 30s
+        servfail 0
     }
     recursor
+    prometheus 127.0.0.1:9153
+    health 127.0.0.1:8080
+    ready 127.0.0.1:8181
 }
 END
 
