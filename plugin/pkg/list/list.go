@@ -1,90 +1,199 @@
-// Package list turns the text of a list into rules.
+// Package list reads lists of names and addresses: text to rules.
+//
+// # How a line is told
+//
+// A file has no declared format. Each line says by its own form what it is, so
+// that mixed files work, and the form says how far the rule reaches:
+//
+//	form       line                        rule
+//	plain      bad.example                 the name and all below (subdomains=off: the name)
+//	hosts      0.0.0.0 bad.example x.test  each name, and nothing below
+//	wildcard   *.bad.example .bad.example  the name and all below
+//	Adblock    ||bad.example^              the name and all below
+//	           |bad.example^               the name
+//	           @@||ok.bad.example^         an exception from this file
+//	address    192.0.2.7 2001:db8::/32     answers that hold such an address
+//
+// What is none of these is refused, with line and reason, or passed over: forms
+// that are recognised and mean something that an exact index of names does not
+// say (a path, a pattern, a rule with modifiers) or does not read (a URL, a
+// dnsmasq option). Nothing is guessed: a path never becomes a name, a hosts line
+// for a real address never a block.
+//
+// # Bounds
+//
+//	line    64 KiB     a longer one is refused, reading goes on (MaxLine)
+//	file    512 MiB    unpacked; more is ErrSize (ReadOptions.MaxSize)
+//	window  128 MiB    of zstd, as its own tool (maxWindow)
+//	notes   1,000      kept of all that are counted (MaxNotes)
+//
+// # Cost
+//
+// A file is read twice: the first time for its options, which may stand in any
+// comment, and for what refuses it as a whole; so nothing is emitted of an HTML
+// page or a bomb. BenchmarkRead has the figures; on a plain line the only
+// allocation is the 48 octets of dnsname.SuffixOf.
 package list
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net/netip"
-	"time"
+
+	"sinkhole/plugin/pkg/dnsname"
 )
 
 // Reach says how far a rule on a name goes.
 type Reach uint8
 
 const (
-	Exact   Reach = iota // the name only
+	Exact   Reach = iota // the name and nothing below it
 	Subtree              // the name and all below it
 )
 
-// Rule is what an entry of a list says.
+// String is the word for r in notes and explanations.
+func (r Reach) String() string {
+	if r == Subtree {
+		return "subtree"
+	}
+	return "exact"
+}
+
+// Rule is what one entry says: about a name, or about addresses in answers.
 type Rule struct {
-	Except bool         // an exception: @@, and every rule of an allow file
+	Except bool         // an exception (@@); in an allow file, every rule
 	Reach  Reach        // of Name
-	Name   []byte       // wire form, see dnsname; valid during the call only
-	Prefix netip.Prefix // an address rule where valid; Name is nil then
-	Line   int          // counts from one
-	Text   []byte       // the line without its end; valid during the call only
+	Name   []byte       // wire form, see dnsname; nil in an address rule; valid during the call only
+	Prefix netip.Prefix // masked, IPv4 where it is v4-mapped; valid in an address rule only
+	Line   int          // from one
+	Text   []byte       // the whole line less BOM and line end; valid during the call only
 }
 
-// Note is a refusal or a warning.
-type Note struct {
-	File           string
-	Line           int
-	Text, Why      string
-	Guard, Warning bool
-}
-
-// Options stand in the comments of a file.
-type Options struct {
-	Subdomains bool
-	Category   string
-	Shadow     bool
-	Expires    time.Duration
-	URLs       string
-	CSVColumn  int
-}
-
-// MaxNotes is how many notes a Result keeps; all are counted.
-const MaxNotes = 1000
-
-// Result is what came of a file.
-type Result struct {
-	Options      Options
-	Entries      int
-	Refused      int
-	GuardRefused int
-	PassedOver   int
-	Notes        []Note
-	Warnings     int
-}
-
-// Guard says why a name may not be listed, "" where it may.
+// Guard says why a name may not be blocked, in words that fit behind the quoted
+// name; "" where it may. It is asked for rules that block, not for exceptions
+// and not in allow files.
 type Guard func(name []byte, reach Reach) (why string)
 
-// Source opens the file; Read may call it twice.
+// Source opens the file. Read calls it twice and closes what it got.
 type Source func() (io.ReadCloser, error)
 
 // ReadOptions says whose file it is.
 type ReadOptions struct {
-	Allow     bool
+	// Allow: a file of names and addresses that are never blocked. Every rule
+	// is an exception, public suffixes and protected names are taken.
+	Allow bool
+	// Protected names are refused; nil: none are.
 	Protected Guard
-	MaxSize   int64
+	// MaxSize bounds the unpacked file, in octets; 0: 512 MiB.
+	MaxSize int64
 }
 
-// Reasons to refuse a file as a whole.
+// Result is what came of a file. It is filled also where the file is refused.
+type Result struct {
+	Options      Options
+	Entries      int            // rules emitted
+	Refused      int            // lines that are no entry, or single names of a line, with GuardRefused
+	GuardRefused int            // of them, what a guard refused: it could be read
+	PassedOver   int            // lines or names understood, which say nothing about names to block
+	Passed       map[string]int // PassedOver by reason
+	Warnings     int
+	Notes        []Note // refusals and warnings in the order of lines, at most MaxNotes
+}
+
+// Reasons to refuse a file as a whole. The texts stand behind the file's name.
 var (
-	ErrEmpty      = errors.New("empty, or comments only")
-	ErrHTML       = errors.New("an HTML page, not a list")
-	ErrBinary     = errors.New("binary, not text")
+	ErrEmpty      = errors.New("empty: not one entry; delete the file to take a list away")
+	ErrHTML       = errors.New("an HTML or XML page, not a list")
+	ErrBinary     = errors.New("binary or UTF-16, not a text in UTF-8")
 	ErrUnreadable = errors.New("over one in ten entries cannot be read")
-	ErrBroken     = errors.New("the compression breaks off")
+	ErrBroken     = errors.New("the compressed data is broken or cut off")
 	ErrSize       = errors.New("over the size limit")
 )
 
-// Read reads a list.
+const (
+	defaultMaxSize = 512 << 20 // octets
+
+	// A file of fewer entries is too short to say that it is no list.
+	minUnreadable = 10
+)
+
+// Read reads the file of that name and calls emit for each rule, in the order of
+// lines. A refusal of the whole file may come after rules were emitted: they are
+// void then.
 func Read(file string, open Source, o ReadOptions, emit func(Rule)) (Result, error) {
-	return Result{Options: Options{Subdomains: true}}, ErrEmpty
+	if o.MaxSize <= 0 {
+		o.MaxSize = defaultMaxSize
+	}
+	r := &reader{file: file, o: o, emit: emit}
+	r.res.Options = defaultOptions()
+
+	err := eachLine(open, o.MaxSize, sniff, r.survey)
+	if err == nil {
+		err = eachLine(open, o.MaxSize, nil, r.entryLine)
+	}
+	r.res.Passed = r.passed.byReason()
+	if err != nil {
+		return r.res, err
+	}
+	return r.res, r.judge()
 }
 
-// String is the note in one line for people.
-func (n Note) String() string { return n.Why }
+// judge refuses a file that is no list as a whole.
+func (r *reader) judge() error {
+	all := r.res.Entries + r.res.Refused + r.res.PassedOver
+	unread := r.res.Refused - r.res.GuardRefused
+	switch {
+	case all == 0:
+		return ErrEmpty
+	case all >= minUnreadable && unread*10 > all:
+		return fmt.Errorf("%w: %d of %d", ErrUnreadable, unread, all)
+	}
+	return nil
+}
+
+// reader is the state of one Read: the line at hand and what came so far.
+type reader struct {
+	file string
+	o    ReadOptions
+	emit func(Rule)
+	res  Result
+
+	passed passCounts
+	line   int
+	text   []byte               // the line
+	room   [dnsname.MaxLen]byte // of the name at hand
+	hosts  struct {             // the address that the last hosts line began with
+		text  [maxAddr]byte
+		n     int
+		blank bool // it is one that blocks
+	}
+}
+
+// block takes a rule on a name. own: the line's form says itself how far it
+// reaches. text is the entry, for notes.
+func (r *reader) block(name []byte, reach Reach, own, except bool, text []byte) {
+	except = except || r.o.Allow
+	if len(name) == 1 {
+		r.refuseByGuard(text, whyRoot)
+		return
+	}
+	if !except {
+		why, narrow := guard(name, reach, own)
+		if narrow {
+			reach = Exact
+		}
+		if why == "" && r.o.Protected != nil {
+			why = r.o.Protected(name, reach)
+		}
+		if why != "" {
+			r.refuseByGuard(text, why)
+			return
+		}
+		if narrow {
+			r.warn(text, warnPrivate)
+		}
+	}
+	r.res.Entries++
+	r.emit(Rule{Except: except, Reach: reach, Name: name, Line: r.line, Text: r.text})
+}

@@ -1,0 +1,117 @@
+package list
+
+import (
+	"fmt"
+	"unicode/utf8"
+)
+
+const (
+	// MaxNotes is how many notes a Result keeps.
+	MaxNotes = 1000
+
+	// maxText is how much of a text a note quotes, in octets.
+	maxText = 80
+)
+
+// Note is a refusal or a warning about one entry.
+type Note struct {
+	File    string
+	Line    int    // from one
+	Text    string // the entry, cut at 80 octets
+	Why     string // what is wrong, and what would be accepted
+	Guard   bool   // a guard refused what could be read
+	Warning bool   // the rule was taken
+}
+
+// String is the note as editors and grep want it: file:line: "text": why.
+func (n Note) String() string {
+	if n.Warning {
+		return fmt.Sprintf("%s:%d: %q: warning: %s", n.File, n.Line, n.Text, n.Why)
+	}
+	return fmt.Sprintf("%s:%d: %q: %s", n.File, n.Line, n.Text, n.Why)
+}
+
+func (r *reader) refuse(text []byte, why string) {
+	r.res.Refused++
+	r.note(text, why, false, false)
+}
+
+func (r *reader) refuseByGuard(text []byte, why string) {
+	r.res.Refused++
+	r.res.GuardRefused++
+	r.note(text, why, true, false)
+}
+
+func (r *reader) warn(text []byte, why string) {
+	r.res.Warnings++
+	r.note(text, why, false, true)
+}
+
+func (r *reader) note(text []byte, why string, guard, warning bool) {
+	if len(r.res.Notes) < MaxNotes {
+		r.res.Notes = append(r.res.Notes, Note{r.file, r.line, cut(text), why, guard, warning})
+	}
+}
+
+// cut is the beginning of a text, not ending inside a character.
+func cut(text []byte) string {
+	if len(text) <= maxText {
+		return string(text)
+	}
+	end := maxText
+	for end > maxText-utf8.UTFMax && !utf8.RuneStart(text[end]) {
+		end--
+	}
+	return string(text[:end])
+}
+
+// passReason is why an entry that is understood makes no rule.
+type passReason uint8
+
+const (
+	passNot passReason = iota // not to be passed over
+	passCosmetic
+	passModifier
+	passPattern
+	passPath
+	passURL
+	passPort
+	passDnsmasq
+	passUnbound
+	passCSV
+	passHosts
+	passLocal
+	passReasons // how many there are
+)
+
+// passTexts are the reasons as check shows them beside a count.
+var passTexts = [passReasons]string{
+	passCosmetic: "cosmetic rules for pages",
+	passModifier: "rules with modifiers",
+	passPattern:  "patterns",
+	passPath:     "paths",
+	passURL:      "URLs",
+	passPort:     "hosts with ports",
+	passDnsmasq:  "dnsmasq options",
+	passUnbound:  "Unbound options",
+	passCSV:      "CSV rows",
+	passHosts:    "hosts lines for real addresses",
+	passLocal:    "names of the machine itself",
+}
+
+type passCounts [passReasons]int
+
+func (c *passCounts) byReason() map[string]int {
+	m := make(map[string]int)
+	for reason, n := range c {
+		if n > 0 {
+			m[passTexts[reason]] = n
+		}
+	}
+	return m
+}
+
+func (r *reader) pass(why passReason) {
+	r.res.PassedOver++
+	r.passed[why]++
+}

@@ -1,0 +1,106 @@
+package list
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+)
+
+// maxWindow bounds the memory of the zstd decoder, in octets; the tool zstd
+// refuses more without being told, too.
+const maxWindow = 128 << 20
+
+var (
+	gzipMagic = []byte("\x1f\x8b")
+	zstdMagic = []byte("\x28\xb5\x2f\xfd")
+)
+
+// unpack is the text of a file, which is packed or not: its first octets say
+// so, not its name. No goroutine is started. release gives the decoder back.
+func unpack(file io.Reader, maxSize int64) (text io.Reader, release func(), err error) {
+	src := &source{r: file}
+	in := bufio.NewReaderSize(src, 64<<10)
+	magic, err := in.Peek(len(zstdMagic))
+	if err != nil && err != io.EOF {
+		return nil, nil, err
+	}
+	release = func() {}
+	switch {
+	case bytes.HasPrefix(magic, gzipMagic):
+		z, err := gzip.NewReader(in)
+		if err != nil {
+			return nil, nil, src.broken(err)
+		}
+		text = packed{z, src}
+	case bytes.Equal(magic, zstdMagic) || skippable(magic):
+		z, err := zstd.NewReader(in, zstd.WithDecoderConcurrency(1),
+			zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
+		if err != nil {
+			return nil, nil, src.broken(err)
+		}
+		text, release = packed{z, src}, z.Close
+	default:
+		text = in
+	}
+	return &limited{text, maxSize}, release, nil
+}
+
+// skippable: a zstd frame that holds no data, as pzstd writes in front (RFC
+// 8878, section 3.1.2).
+func skippable(magic []byte) bool {
+	return len(magic) == 4 && magic[0]&0xf0 == 0x50 && string(magic[1:]) == "\x2a\x4d\x18"
+}
+
+// source remembers what went wrong with the file itself.
+type source struct {
+	r   io.Reader
+	err error
+}
+
+func (s *source) Read(p []byte) (int, error) {
+	n, err := s.r.Read(p)
+	if err != nil && err != io.EOF {
+		s.err = err
+	}
+	return n, err
+}
+
+// broken tells what stands in a file from what the disk did to it.
+func (s *source) broken(err error) error {
+	if s.err != nil {
+		return s.err
+	}
+	return fmt.Errorf("%w: %v", ErrBroken, err)
+}
+
+// packed is a decoder whose refusals are ErrBroken.
+type packed struct {
+	decoder io.Reader
+	src     *source
+}
+
+func (p packed) Read(b []byte) (int, error) {
+	n, err := p.decoder.Read(b)
+	if err != nil && err != io.EOF {
+		err = p.src.broken(err)
+	}
+	return n, err
+}
+
+// limited refuses to read more than left octets.
+type limited struct {
+	r    io.Reader
+	left int64
+}
+
+func (l *limited) Read(p []byte) (int, error) {
+	n, err := l.r.Read(p)
+	if l.left -= int64(n); l.left < 0 {
+		return 0, ErrSize
+	}
+	return n, err
+}
