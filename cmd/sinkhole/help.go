@@ -6,12 +6,16 @@ import (
 	"fmt"
 	"strings"
 	"text/tabwriter"
+
+	shipped "sinkhole/corefile"
 )
 
 var helpVerb = verb{
 	name:  "help",
-	args:  "[VERB]",
+	args:  "[VERB | corefile]",
 	does:  "says what the verbs do, or all about one",
+	more: `help corefile prints the Corefile for one machine that sinkhole ships, to start
+from; help corefile.isp the one for an access network.`,
 	exits: "0, 2 no such verb",
 }
 
@@ -26,6 +30,10 @@ func helpFlags(*flag.FlagSet) action {
 			return exitFine
 		}
 		for _, name := range args {
+			if text, ok := topics[strings.ToLower(name)]; ok {
+				s.out.Write(text)
+				continue
+			}
 			v, ok := verbNamed(name)
 			if !ok {
 				return s.complain(exitUsage, "%q is no verb; want one of %s", name, verbNames())
@@ -35,6 +43,9 @@ func helpFlags(*flag.FlagSet) action {
 		return exitFine
 	}
 }
+
+// topics are what help can show beside verbs.
+var topics = map[string][]byte{"corefile": shipped.Loopback, "corefile.isp": shipped.ISP}
 
 func overview() string {
 	var b strings.Builder
