@@ -35,14 +35,14 @@ import (
 type Action uint8
 
 const (
-	Pass      Action = iota // nothing is listed
-	Sinkhole                // the category's address, or NODATA
-	NXDOMAIN                // the name does not exist
-	NODATA                  // the name has no such records
-	Refused                 // REFUSED
-	Drop                    // no answer
-	Truncate                // over UDP an empty answer with TC; on a stream it is Passthru
-	Passthru                // recorded, and left alone
+	Pass     Action = iota // nothing is listed
+	Sinkhole               // the category's address, or NODATA
+	NXDOMAIN               // the name does not exist
+	NODATA                 // the name has no such records
+	Refused                // REFUSED
+	Drop                   // no answer
+	Truncate               // over UDP an empty answer with TC; on a stream it is Passthru
+	Passthru               // recorded, and left alone
 )
 
 // Config is what the Corefile says about lists.
@@ -139,8 +139,8 @@ func (v Verdict) Blocks() bool { return v.Action != Pass && v.Action != Passthru
 // an allow file.
 func (p *Policy) Category(v Verdict) *Category { return nil }
 
-// CategoryNamed is the category of a rule, for Shadow.
-func (p *Policy) CategoryNamed(name string) *Category { return nil }
+// CategoryOfRule is the category of a rule, for Verdict.Shadow.
+func (p *Policy) CategoryOfRule(r RuleID) *Category { return nil }
 
 // File is the name of the file that a rule is from, "" where it is none.
 func (p *Policy) File(r RuleID) string { return "" }
