@@ -24,8 +24,8 @@ type Flaw uint8
 const (
 	Sound        Flaw = iota
 	BadSignature      // every signature but the DNSKEY's has a bit turned
-	Expired           // every signature ended a day ago
-	NotYet            // every signature begins in a day
+	Expired           // every signature ended days ago
+	NotYet            // every signature begins in days
 	NoSignature       // none, though the parent holds a DS
 	ForeignDS         // the parent's DS belongs to another key
 )

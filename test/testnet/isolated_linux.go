@@ -1,13 +1,17 @@
 package testnet
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"net"
+	"net/netip"
 	"os"
 	"os/exec"
 	"os/signal"
 	"runtime"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -86,4 +90,81 @@ func loopbackUp() error {
 	}
 	ifr.SetUint16(unix.IFF_UP | unix.IFF_RUNNING)
 	return unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, ifr)
+}
+
+// AddAddress gives the namespace's loopback device an address, as `ip address
+// add` does. Of IPv4 the whole prefix is then the machine's own, so that a test
+// may ask from any address in it; of IPv6 the one address.
+func AddAddress(p netip.Prefix) error {
+	if !p.IsValid() {
+		return fmt.Errorf("testnet: address %s: want one with the length of its prefix", p)
+	}
+	lo, err := net.InterfaceByName("lo")
+	if err != nil {
+		return err
+	}
+	family := byte(unix.AF_INET6)
+	if p.Addr().Is4() {
+		family = unix.AF_INET
+	}
+	// struct nlmsghdr, struct ifaddrmsg, and the address as IFA_LOCAL
+	// (rtnetlink(7)); lengths and order are the machine's.
+	addr := p.Addr().AsSlice()
+	put := binary.NativeEndian
+	m := put.AppendUint32(nil, uint32(unix.SizeofNlMsghdr+unix.SizeofIfAddrmsg+unix.SizeofRtAttr+len(addr)))
+	m = put.AppendUint16(m, unix.RTM_NEWADDR)
+	m = put.AppendUint16(m, unix.NLM_F_REQUEST|unix.NLM_F_ACK|unix.NLM_F_CREATE|unix.NLM_F_REPLACE)
+	m = append(m, make([]byte, 8)...) // sequence and port
+	m = append(m, family, byte(p.Bits()), unix.IFA_F_NODAD, unix.RT_SCOPE_UNIVERSE)
+	m = put.AppendUint32(m, uint32(lo.Index))
+	m = put.AppendUint16(m, uint16(unix.SizeofRtAttr+len(addr)))
+	m = put.AppendUint16(m, unix.IFA_LOCAL)
+	m = append(m, addr...)
+	if err := netlink(m); err != nil {
+		return fmt.Errorf("testnet: address %s: %w", p, err)
+	}
+	return arrives(p.Addr())
+}
+
+// arrives waits until a datagram to a arrives: the kernel enters an IPv6 address
+// into its routes some time after it has said yes.
+func arrives(a netip.Addr) error {
+	c, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(a, 0)))
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	for range 1000 {
+		if _, err = c.WriteTo([]byte{0}, c.LocalAddr()); err == nil {
+			c.SetReadDeadline(time.Now().Add(10 * time.Millisecond))
+			if _, err = c.Read(make([]byte, 1)); err == nil {
+				return nil
+			}
+		}
+	}
+	return fmt.Errorf("testnet: address %s: %w", a, err)
+}
+
+// netlink sends one request to the kernel and returns the error it answers.
+func netlink(request []byte) error {
+	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_ROUTE)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	if err := unix.Sendto(fd, request, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
+		return err
+	}
+	buf := make([]byte, 4096)
+	n, _, err := unix.Recvfrom(fd, buf, 0)
+	if err != nil {
+		return err
+	}
+	if n < unix.SizeofNlMsghdr+4 {
+		return errors.New("a reply too short for an error number")
+	}
+	if errno := -int32(binary.NativeEndian.Uint32(buf[unix.SizeofNlMsghdr:])); errno != 0 {
+		return syscall.Errno(errno)
+	}
+	return nil
 }

@@ -30,13 +30,18 @@ func newKey(origin string) (*key, error) {
 
 const day = 24 * time.Hour
 
+// off is how far outside their time the signatures of such zones are. A resolver
+// forgives a clock that is wrong: Unbound a tenth of the validity, a day at most
+// (val-sig-skew-max).
+const off = 3 * day
+
 // validity is when the zone's signatures hold.
 func (z *zone) validity() (from, until time.Time) {
 	switch z.Flaw {
 	case Expired:
-		return z.now.Add(-30 * day), z.now.Add(-day)
+		return z.now.Add(-30 * day), z.now.Add(-off)
 	case NotYet:
-		return z.now.Add(day), z.now.Add(30 * day)
+		return z.now.Add(off), z.now.Add(30 * day)
 	}
 	return z.now.Add(-time.Hour), z.now.Add(30 * day)
 }

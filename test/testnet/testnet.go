@@ -19,8 +19,8 @@
 //	    │   └── sub   NSEC    zones    secure below opt-out
 //	    ├── insecure  none    zones    no DS
 //	    ├── bogus     NSEC    zones    signatures with a bit turned
-//	    ├── expired   NSEC    zones    signatures that ended yesterday
-//	    ├── future    NSEC    zones    signatures that begin tomorrow
+//	    ├── expired   NSEC    zones    signatures that ended days ago
+//	    ├── future    NSEC    zones    signatures that begin in days
 //	    ├── unsigned  NSEC    zones    a DS in the parent, and no signatures
 //	    ├── wrongds   NSEC    zones    a DS for a key that is not there
 //	    ├── lame      none    lame     its server refuses
@@ -98,8 +98,8 @@ func (q Query) String() string {
 	return fmt.Sprintf("%s %s at %s", q.Name, dns.TypeToString[q.Type], q.Server)
 }
 
-// Start listens and serves until ctx ends. The addresses must be free: see
-// Isolated.
+// Start listens and serves until ctx ends or Close is called. The addresses must
+// be free: see Isolated.
 func Start(ctx context.Context, o Options) (*Net, error) {
 	if o.Now.IsZero() {
 		o.Now = time.Now()
@@ -119,15 +119,16 @@ func Start(ctx context.Context, o Options) (*Net, error) {
 	n.servers["slow"].delay.Store(int64(o.SlowBy))
 	for _, s := range n.servers {
 		if err := s.listen(ctx); err != nil {
-			n.close()
+			n.Close()
 			return nil, err
 		}
 	}
-	context.AfterFunc(ctx, n.close)
+	context.AfterFunc(ctx, n.Close)
 	return n, nil
 }
 
-func (n *Net) close() {
+// Close stops serving. When it returns the addresses are free again.
+func (n *Net) Close() {
 	for _, s := range n.servers {
 		s.close()
 	}
@@ -177,13 +178,8 @@ func (n *Net) zoneOf(name string) *zone {
 // that Unbound's trust-anchor-file reads, and returns the file's path.
 func (n *Net) TrustAnchorFile(dir string) (string, error) {
 	ds := n.zones["."].key.public.ToDS(dns.SHA256)
-	return write(dir, "root.key", ds.String()+"\n")
-}
-
-// RootHintsFile writes the hints that lead to our root.
-func (n *Net) RootHintsFile(dir string) (string, error) {
-	return write(dir, "root.hints", fmt.Sprintf(
-		". 3600000 IN NS a.root.\na.root. 3600000 IN A %s\n", Address("root")))
+	// Blanks and no tabs: the line also serves as the value of `trust-anchor:`.
+	return write(dir, "root.key", strings.ReplaceAll(ds.String(), "\t", " ")+"\n")
 }
 
 // UnboundInclude writes lines of unbound.conf for behind a `server:`, and

@@ -40,13 +40,22 @@ type rrset struct {
 }
 
 func newZone(spec Zone, now time.Time) (*zone, error) {
+	if len(spec.Servers) == 0 {
+		return nil, fmt.Errorf("testnet: zone %s has no server; want one of %s", spec.Name, strings.Join(serverNames, ", "))
+	}
+	for _, s := range spec.Servers {
+		if !slices.Contains(serverNames, s) {
+			return nil, fmt.Errorf("testnet: zone %s: %q is no server; want one of %s", spec.Name, s, strings.Join(serverNames, ", "))
+		}
+	}
 	z := &zone{Zone: spec, origin: dns.CanonicalName(spec.Name), now: now, names: map[string]map[uint16][]dns.RR{}}
-	text := spec.Records + fmt.Sprintf("@ %d SOA %s hostmaster 1 3600 600 86400 %[1]d\n", negativeTTL, z.serverName(0))
+	// $TTL, for without it a record takes the TTL of the one before it (RFC 1035 5.1).
+	text := fmt.Sprintf("$TTL %d\n%s\n", defaultTTL, spec.Records)
+	text += fmt.Sprintf("@ %d SOA %s hostmaster 1 3600 600 86400 %[1]d\n", negativeTTL, z.serverName(0))
 	for i, s := range spec.Servers {
 		text += fmt.Sprintf("@ NS %s\n%s A %s\n", z.serverName(i), z.serverName(i), Address(s))
 	}
 	p := dns.NewZoneParser(strings.NewReader(text), z.origin, "")
-	p.SetDefaultTTL(defaultTTL)
 	for rr, ok := p.Next(); ok; rr, ok = p.Next() {
 		z.add(rr)
 	}
