@@ -11,9 +11,9 @@ import (
 )
 
 var helpVerb = verb{
-	name:  "help",
-	args:  "[VERB | corefile]",
-	does:  "says what the verbs do, or all about one",
+	name: "help",
+	args: "[VERB | corefile]",
+	does: "says what the verbs do, or all about one",
 	more: `help corefile prints the Corefile for one machine that sinkhole ships, to start
 from; help corefile.isp the one for an access network.`,
 	exits: "0, 2 no such verb",
