@@ -1,15 +1,51 @@
 // Package dropdir follows a folder into which people and programs drop files:
-// it notices, waits until a file rests, opens it safely, has it judged, and
-// keeps the last good version of each.
+// it notices them, waits until they rest, opens them safely, has them judged,
+// and keeps the last good version of each.
 //
 // What a file means is the owner's: Options.Read judges one version of one
-// file, Options.Apply puts a set of accepted versions in force.
+// file, Options.Apply puts a set of accepted versions in force. Both run on the
+// goroutine of Start, Run or Look; their calls never overlap.
+//
+// # The way of a file
+//
+//	noticed   by fsnotify, or by the walk every 30 s: NFS, an overflown queue,
+//	          a folder in the place of another (walkEvery)
+//	settled   its size and time have rested for Settle, or it was moved in with
+//	          a time that old (entry.due)
+//	opened    inside the folder only, never blocking, regular files only (open.go)
+//	hashed    SHA-256; octets that are known are not judged again
+//	judged    Options.Read, then the shrink guard
+//	copied    to the state, under its hash (store.go)
+//	in force  Options.Apply with one version of every file
+//	indexed   the state says which copies belong to which files
+//
+// A file that changes on the way is read again. One that is refused is not read
+// again until it changes; its last good version stays in force. One that is gone
+// from the folder leaves the set, unless the folder itself is gone.
+//
+// # Bounds
+//
+//	entries  100,000   of the folder, those passed over too (maxSeen)
+//	depth    16        folders in folders (maxDepth)
+//	file     512 MiB   as it lies there (Options.MaxSize)
+//
+// What lies beyond the first two is not looked at; what is in force of it stays,
+// and a warning says so.
+//
+// # Cost
+//
+// A look at ten thousand resting files is as many calls of stat. A new version
+// is read four times, by the hash, twice by a reader of lists, by the copy.
 package dropdir
 
 import (
 	"context"
 	"errors"
 	"io"
+	"path/filepath"
+	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -32,13 +68,15 @@ type Options struct {
 	// Read judges one version of a file. An error refuses it whole; detail is
 	// kept and handed back in File and Version. open may be called more than once.
 	Read func(rel string, open func() (io.ReadCloser, error)) (entries int, detail any, err error)
-	// Apply puts a set of versions in force, sorted by name. Calls never overlap.
-	// On an error the set before stays in force, and the error is shown.
+	// Apply puts a set of versions in force, sorted by name. On an error the set
+	// before stays in force, the error is shown, and the next look tries again.
 	Apply func(ctx context.Context, in []Version) error
 	// Changed, where there is one, hears of each file whose state, version or
 	// reason is another than before; of one that is gone with an empty State.
 	Changed func(File)
 }
+
+const defaultMaxSize = 512 << 20 // octets
 
 // Version is one accepted version of a file.
 type Version struct {
@@ -64,7 +102,7 @@ type File struct {
 	Name    string // path below the folder, with slashes
 	State   string // InForce, LastGood or Refused
 	Entries int    // of the version in force; of the one refused where there is none
-	SHA256  string
+	SHA256  string // of the same
 	Time    time.Time
 	Reason  string   // why the newest version is not in force
 	Held    bool     // nothing but the shrink guard holds the newest version back
@@ -77,27 +115,109 @@ var ErrNoFile = errors.New("no such file in the folder")
 
 // Folder is a folder that is followed.
 type Folder struct {
-	o Options
+	o     Options
+	store store
+
+	look    sync.Mutex // one look at a time; guards what follows
+	entries map[string]*entry
+	last    walked // what the last walk found
+	device  uint64 // the file system of the folder when it was last there
+
+	applied    bool // Apply has run once
+	fresh      bool // something was accepted, or is gone, since Apply last ran
+	applyErr   error
+	applyAgain time.Time // when it is tried again
+
+	named      map[string]bool // copies that the index in the state names
+	unsaved    bool            // the index is not what is in force
+	stateErr   error           // why the state cannot be written to
+	stateAgain time.Time       // when that is tried again
+
+	watch    func(dir string) error // has changes in the folder at dir noticed; nil: nothing does
+	watchErr error
+
+	shown atomic.Pointer[shown]
+}
+
+// shown is what others see while a look goes on.
+type shown struct {
+	files    []File
+	warnings []string
 }
 
 // New is a folder that nobody has looked at yet.
-func New(o Options) *Folder { return &Folder{o: o} }
+func New(o Options) *Folder {
+	if o.MaxSize <= 0 {
+		o.MaxSize = defaultMaxSize
+	}
+	if o.Want == nil {
+		o.Want = func(string) bool { return true }
+	}
+	f := &Folder{o: o, store: store{o.State}, entries: map[string]*entry{}}
+	f.shown.Store(&shown{})
+	return f
+}
 
 // Start takes the last good versions from the state, looks at the folder, and
 // returns once Apply has run. Files without a last good version are read at
 // once, whether they rest or not.
-func (f *Folder) Start(ctx context.Context) error { return nil }
-
-// Run follows the folder until ctx ends.
-func (f *Folder) Run(ctx context.Context) error { return nil }
+func (f *Folder) Start(ctx context.Context) error {
+	f.look.Lock()
+	defer f.look.Unlock()
+	f.recall()
+	if err := f.round(ctx, time.Now(), haste{starting: true}); err != nil {
+		return err
+	}
+	return f.applyErr
+}
 
 // Look looks at the folder now, without waiting for files to rest, and returns
 // when each is in force or refused. accept, a name or a path, is the file that
 // the shrink guard lets pass this once.
-func (f *Folder) Look(ctx context.Context, accept string) ([]File, error) { return nil, nil }
+func (f *Folder) Look(ctx context.Context, accept string) ([]File, error) {
+	f.look.Lock()
+	defer f.look.Unlock()
+	h := haste{now: true}
+	if accept != "" {
+		name, ok := f.nameOf(accept)
+		if !ok {
+			return nil, &acceptError{accept}
+		}
+		h.accept = name
+	}
+	if err := f.round(ctx, time.Now(), h); err != nil {
+		return nil, err
+	}
+	return f.Files(), nil
+}
 
 // Files are all files that were read, sorted by name.
-func (f *Folder) Files() []File { return nil }
+func (f *Folder) Files() []File { return slices.Clone(f.shown.Load().files) }
 
 // Warnings are sentences about what is not as it should be.
-func (f *Folder) Warnings() []string { return nil }
+func (f *Folder) Warnings() []string { return slices.Clone(f.shown.Load().warnings) }
+
+// nameOf finds the file that is meant by its name or by a path to it.
+func (f *Folder) nameOf(accept string) (string, bool) {
+	names := []string{filepath.ToSlash(filepath.Clean(accept))}
+	for _, abs := range []func(string) (string, error){filepath.Abs, resolved} {
+		dir, err := abs(f.o.Dir)
+		path, err2 := abs(accept)
+		if err != nil || err2 != nil {
+			continue
+		}
+		if rel, err := filepath.Rel(dir, path); err == nil {
+			names = append(names, filepath.ToSlash(rel))
+		}
+	}
+	for _, name := range names {
+		if _, ok := f.entries[name]; ok {
+			return name, true
+		}
+		// A file dropped just now: the look to come will find it.
+		if f.o.Want(name) && f.exists(name) {
+			return name, true
+		}
+	}
+	return "", false
+}

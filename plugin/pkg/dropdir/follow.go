@@ -1,0 +1,117 @@
+package dropdir
+
+import (
+	"context"
+	"path"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+)
+
+const (
+	// walkEvery is how often the folder is looked at though nothing was noticed.
+	walkEvery = 30 * time.Second
+
+	// awayEvery is how often it is looked for while it is not there.
+	awayEvery = 2 * time.Second
+
+	// gather is how long a look waits after something was noticed, for what
+	// comes with it: a copied folder, a rename after a write.
+	gather = 50 * time.Millisecond
+
+	// A walk may take one part in restShare of the time, however many changes
+	// are noticed.
+	restShare = 10
+)
+
+// notices is who notices changes: fsnotify, or a test.
+type notices struct {
+	events <-chan fsnotify.Event
+	errors <-chan error
+}
+
+// Run follows the folder until ctx ends.
+func (f *Folder) Run(ctx context.Context) error {
+	var n notices
+	w, err := fsnotify.NewWatcher()
+	if err == nil {
+		defer w.Close()
+		n = notices{w.Events, w.Errors}
+	}
+	f.look.Lock()
+	f.watch, f.watchErr = nil, err
+	if err == nil {
+		f.watch = w.Add
+	}
+	f.look.Unlock()
+	return f.follow(ctx, n)
+}
+
+// follow looks when something was noticed, when a file has rested, and every
+// walkEvery.
+func (f *Folder) follow(ctx context.Context, n notices) error {
+	due := time.Now()  // of the next look
+	var free time.Time // when one may be, after the last
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		noticed := false
+		select {
+		case <-ctx.Done():
+			return nil
+		case ev, open := <-n.events:
+			if !open {
+				n.events = nil
+			}
+			noticed = open && tells(ev)
+		case _, open := <-n.errors: // an overflown queue, above all: look at everything
+			if !open {
+				n.errors = nil
+			}
+			noticed = open
+		case <-timer.C:
+			due, free = f.next(ctx)
+			timer.Reset(time.Until(due))
+		}
+		if soon := later(time.Now().Add(gather), free); noticed && soon.Before(due) {
+			due = soon
+			timer.Reset(time.Until(due))
+		}
+	}
+}
+
+// next looks, and says when to look again: at due though nothing is noticed, and
+// not before free whatever is.
+func (f *Folder) next(ctx context.Context) (due, free time.Time) {
+	f.look.Lock()
+	defer f.look.Unlock()
+	begun := time.Now()
+	f.round(ctx, begun, haste{}) // it fails when ctx ends, and so does follow
+	due = begun.Add(walkEvery)
+	if f.last.err != nil {
+		due = begun.Add(awayEvery)
+	}
+	for _, e := range f.entries {
+		if d := e.due(f.o.Settle); !e.gone && e.unread() && d.After(begun) && d.Before(due) {
+			due = d
+		}
+	}
+	free = time.Now().Add(restShare * f.last.took)
+	return later(due, free), free
+}
+
+func later(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+	return a
+}
+
+// tells: the event may change what is in force. Writing to a file that is passed
+// over does not, and it is what an upload under a temporary name does all along.
+func tells(ev fsnotify.Event) bool {
+	if ev.Has(fsnotify.Create) || ev.Has(fsnotify.Rename) || ev.Has(fsnotify.Remove) {
+		return true
+	}
+	return !passedOver(path.Base(ev.Name))
+}

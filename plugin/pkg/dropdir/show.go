@@ -1,0 +1,166 @@
+package dropdir
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"slices"
+	"time"
+)
+
+const (
+	// maxTold is how many files Warnings names; of more it says how many.
+	maxTold = 20
+
+	// restlessAfter is when a file that keeps changing is worth a warning.
+	restlessAfter = time.Minute
+)
+
+// show makes the state of things visible to others, and tells Changed of each
+// file that is not as it was.
+func (f *Folder) show() {
+	now := &shown{}
+	for _, e := range f.sorted() {
+		if file, ok := f.fileOf(e); ok {
+			now.files = append(now.files, file)
+		}
+	}
+	now.warnings = append(f.folderWarnings(), f.fileWarnings(now.files)...)
+	before := f.shown.Swap(now)
+	if f.o.Changed != nil {
+		for _, file := range differences(before.files, now.files) {
+			f.o.Changed(file)
+		}
+	}
+}
+
+// fileOf is what others see of an entry; one that was never read is not seen.
+func (f *Folder) fileOf(e *entry) (File, bool) {
+	n := e.newest
+	file := File{Name: e.name, Entries: n.entries, SHA256: n.sum, Time: n.time, Reason: n.why, Held: n.held, Detail: n.detail}
+	switch {
+	case f.last.err != nil:
+		file.Reason = "the folder " + f.awayText()
+	case e.next != nil && f.applyErr != nil:
+		file.Reason = "accepted, and not put in force: " + f.applyErr.Error()
+	}
+	if e.force == nil {
+		file.State = Refused
+		return file, file.Reason != ""
+	}
+	v := f.inSet(e)
+	file.InForce = &v
+	file.Entries, file.SHA256, file.Time = v.Entries, v.SHA256, v.Time
+	file.State = InForce
+	if v.LastGood {
+		file.State = LastGood
+	}
+	return file, true
+}
+
+// awayText says why the folder is not followed, in words that fit behind it.
+func (f *Folder) awayText() string {
+	switch {
+	case errors.Is(f.last.err, errEmptied):
+		return errEmptied.Error()
+	case errors.Is(f.last.err, fs.ErrNotExist):
+		return "is not there"
+	}
+	return "cannot be read: " + cause(f.last.err)
+}
+
+// folderWarnings are about the folder as a whole.
+func (f *Folder) folderWarnings() (all []string) {
+	tell := func(format string, args ...any) { all = append(all, fmt.Sprintf(format, args...)) }
+	dir := printable(f.o.Dir)
+	if f.last.err != nil {
+		tell("%s: %s; want a folder; %s", dir, f.awayText(), f.staying())
+	}
+	for _, rel := range slices.Sorted(maps.Keys(f.last.blind)) {
+		if rel != "." {
+			tell("%s/%s: %s; what was in force from there stays", dir, printable(rel), blindText(f.last.blind[rel]))
+		}
+	}
+	if f.last.over {
+		tell("%s: more than %d files and folders; not all are looked at, and none is taken away", dir, maxSeen)
+	}
+	if f.applyErr != nil {
+		tell("%s: what changed is not in force: %v; what was before is", dir, f.applyErr)
+	}
+	if f.stateErr != nil {
+		tell("%s: last good versions cannot be kept: %s; what came without a copy is in force until the server stops", printable(f.o.State), cause(f.stateErr))
+	}
+	if f.watchErr != nil {
+		tell("%s: changes are found by a look every %s only: %v", dir, walkEvery, f.watchErr)
+	}
+	return all
+}
+
+func blindText(err error) string {
+	if errors.Is(err, errDeep) {
+		return err.Error()
+	}
+	return "cannot be read: " + cause(err)
+}
+
+// staying says what is in force while the folder is away.
+func (f *Folder) staying() string {
+	files, entries := 0, 0
+	for _, e := range f.entries {
+		if e.force != nil {
+			files++
+			entries += e.force.Entries
+		}
+	}
+	if files == 0 {
+		return "nothing is in force"
+	}
+	return fmt.Sprintf("the last good versions of %d files with %d entries stay in force", files, entries)
+}
+
+// fileWarnings are about single files. While the folder is away, it is the one
+// thing to say.
+func (f *Folder) fileWarnings(files []File) (all []string) {
+	if f.last.err != nil {
+		return nil
+	}
+	for _, file := range files {
+		switch name := printable(file.Name); file.State {
+		case LastGood:
+			all = append(all, fmt.Sprintf("%s: %s; the version of %s with %d entries stays in force",
+				name, file.Reason, file.Time.UTC().Format("2006-01-02 15:04"), file.Entries))
+		case Refused:
+			all = append(all, fmt.Sprintf("%s: refused: %s", name, file.Reason))
+		}
+	}
+	for _, e := range f.sorted() {
+		if e.unread() && !e.first.IsZero() && e.since.Sub(e.first) > restlessAfter {
+			all = append(all, fmt.Sprintf("%s: has been changing for %s; it is read once it rests for %s",
+				printable(e.name), e.since.Sub(e.first).Round(time.Second), f.o.Settle))
+		}
+	}
+	if more := len(all) - maxTold; more > 0 {
+		all = append(all[:maxTold], fmt.Sprintf("and %d more files like these", more))
+	}
+	return all
+}
+
+// differences are the files of now that are not as before, and those that are
+// gone, with no State.
+func differences(before, now []File) (all []File) {
+	was := make(map[string]File, len(before))
+	for _, f := range before {
+		was[f.Name] = f
+	}
+	for _, f := range now {
+		if w, ok := was[f.Name]; !ok || w.State != f.State || w.SHA256 != f.SHA256 || w.Reason != f.Reason {
+			all = append(all, f)
+		}
+		delete(was, f.Name)
+	}
+	for _, name := range slices.Sorted(maps.Keys(was)) {
+		all = append(all, File{Name: name, Detail: was[name].Detail})
+	}
+	return all
+}
