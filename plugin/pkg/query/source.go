@@ -17,6 +17,21 @@ type Source struct {
 	Stream bool
 	// OptedOut: the subscriber wants neither matching nor counting.
 	OptedOut bool
+	// Hit is what decided, where a category that records hits did. Who blocks
+	// sets it on the way down or up; who counts reads it once the chain below
+	// has returned.
+	Hit Hit
+}
+
+// Hit is the listed name or address that a question met.
+type Hit struct {
+	// Category is empty where there is no hit to record.
+	Category string
+	// Name is the listed name in wire form, memory that stays as it is; nil where
+	// an address was listed.
+	Name []byte
+	// Text is the name in presentation form, or the prefix, made once.
+	Text string
 }
 
 type sourceKey struct{}
