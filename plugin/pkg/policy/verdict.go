@@ -1,0 +1,90 @@
+package policy
+
+// Action is what a category does with a query for a listed name.
+type Action uint8
+
+const (
+	Pass     Action = iota // nothing is listed
+	Sinkhole               // the category's address, or NODATA
+	NXDOMAIN               // the name does not exist
+	NODATA                 // the name has no such records
+	Refused                // REFUSED
+	Drop                   // no answer
+	Truncate               // over UDP an empty answer with TC; on a stream it is Passthru
+	Passthru               // recorded, and left alone
+)
+
+var actions = [...]string{"pass", "sinkhole", "nxdomain", "nodata", "refused", "drop", "truncate", "passthru"}
+
+// String is the word of the Corefile for a, and the label of metrics.
+func (a Action) String() string { return actions[a] }
+
+// ParseAction reads the word that a category's action is.
+func ParseAction(word string) (Action, bool) {
+	for a, w := range actions {
+		if w == word && Action(a) != Pass {
+			return Action(a), true
+		}
+	}
+	return Pass, false
+}
+
+// Trigger is what a rule matched.
+type Trigger uint8
+
+const (
+	NoTrigger  Trigger = iota
+	QName              // the question's name
+	CNAME              // the target of a CNAME or DNAME in the answer
+	SVCB               // the target of an SVCB or HTTPS record
+	ResponseIP         // an address in the answer, or in a hint
+)
+
+var triggers = [...]string{"none", "qname", "cname", "svcb", "response-ip"}
+
+// String is the label of metrics.
+func (t Trigger) String() string { return triggers[t] }
+
+// RuleID is an entry of a file, together with Verdict.Labels. Its zero value is
+// no rule. It means nothing to another Policy.
+type RuleID struct {
+	file uint32 // from one, in order of precedence
+	addr uint32 // from one, of an address rule
+}
+
+// None tells whether r is no rule.
+func (r RuleID) None() bool { return r == RuleID{} }
+
+// Verdict says what to do and why. It is a plain value.
+type Verdict struct {
+	Action  Action
+	Trigger Trigger
+	Allowed bool   // Rule is of an allow file: the query is left alone whole
+	Labels  uint8  // of the listed name, a suffix of the name found; 0 in an address rule
+	Rule    RuleID // what decided; none where nothing is listed
+	Shadow  RuleID // of a shadow file, would have decided in place of Rule
+}
+
+// Blocks tells whether there is an answer of ours, or none, in place of the
+// upstream's.
+func (v Verdict) Blocks() bool { return v.Action != Pass && v.Action != Passthru }
+
+// Category is the category of what decided, nil where nothing is listed and for
+// an allow file.
+func (p *Policy) Category(v Verdict) *Category { return p.CategoryOfRule(v.Rule) }
+
+// CategoryOfRule is the category of a rule, for Verdict.Shadow.
+func (p *Policy) CategoryOfRule(r RuleID) *Category {
+	if r.None() || p.files[r.file-1].allow {
+		return nil
+	}
+	return &p.categories[p.files[r.file-1].category]
+}
+
+// File is the name of the file that a rule is from, "" for none.
+func (p *Policy) File(r RuleID) string {
+	if r.None() {
+		return ""
+	}
+	return p.files[r.file-1].Name
+}
