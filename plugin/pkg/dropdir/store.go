@@ -23,7 +23,7 @@ import (
 //
 //	index       sinkhole last good 1 SHA-256-OF-WHAT-FOLLOWS
 //	            device NUMBER
-//	            SHA-256 ENTRIES TIME "NAME"
+//	            SHA-256 ENTRIES SECONDS-SINCE-1970 "NAME"
 //	            ...
 //	3f2a...     octets of one version
 //
@@ -148,7 +148,7 @@ func formatIndex(device uint64, all []kept) []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "%s%d\n", deviceWord, device)
 	for _, k := range all {
-		fmt.Fprintf(&b, "%s %d %s %q\n", k.sum, k.entries, k.time.UTC().Format(time.RFC3339Nano), k.name)
+		fmt.Fprintf(&b, "%s %d %d %q\n", k.sum, k.entries, k.time.Unix(), k.name)
 	}
 	sum, _ := sumOf(bytes.NewReader(b.Bytes()))
 	return append([]byte(indexTitle+sum+"\n"), b.Bytes()...)
@@ -188,7 +188,8 @@ func parseKept(line string) (k kept, ok bool) {
 	var errs [3]error
 	k.sum = field[0]
 	k.entries, errs[0] = strconv.Atoi(field[1])
-	k.time, errs[1] = time.Parse(time.RFC3339Nano, field[2])
+	seconds, err := strconv.ParseInt(field[2], 10, 64)
+	k.time, errs[1] = time.Unix(seconds, 0), err
 	k.name, errs[2] = strconv.Unquote(field[3])
 	return k, errors.Join(errs[:]...) == nil && k.entries >= 0 && k.name != ""
 }
