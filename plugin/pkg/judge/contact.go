@@ -115,7 +115,7 @@ func latest(panes []tally.Pane, now, window tally.Pane, holds func(from, to tall
 // together fires when at least so many names were asked for in at least limit
 // panes between them.
 func together(of []contact, sure bool, from, to tally.Pane, names int, limit uint64) *firing {
-	f := &firing{from: from, to: to, limit: limit}
+	f := &firing{to: to, limit: limit}
 	var in []contact
 	for _, c := range of {
 		if len(within(c.panes(sure), from, to)) > 0 {
@@ -141,7 +141,7 @@ func alone(of []contact, sure bool, from, to tally.Pane, limit uint64, spread bo
 		if n < limit || spread && !spreads(panes) || best != nil && n <= best.count {
 			continue
 		}
-		best = &firing{from: from, to: to, limit: limit, count: n, panes: panes, names: []int{c.index}}
+		best = &firing{to: to, limit: limit, count: n, panes: panes, names: []int{c.index}}
 	}
 	return best
 }

@@ -62,14 +62,20 @@ func (j *judging) evidence(all side, h heaviest) []Evidence {
 
 func (j *judging) rated(sig Signal, f *firing) Evidence {
 	e := j.entry(sig, f)
-	e.First, e.Last = f.panes[0], f.panes[len(f.panes)-1]
-	for p := e.First; p <= e.Last; p++ {
-		if j.asked(p, false) > 0 {
-			e.Proven += j.asked(p, true)
+	for p := f.panes[0]; p <= f.panes[1]; p++ {
+		if j.asked(p, false) == 0 {
+			continue
 		}
+		if e.First == 0 {
+			e.First = p
+		}
+		e.Last = p
+		e.Proven += j.asked(p, true)
 	}
 	e.Proven = min(e.Proven, e.Count)
-	e.times = f.count * uint64(tally.Hour) / uint64(j.env.Settings.Rules[sig].Window) / Floored(j.env.Crowd.Median)
+	if window := j.env.Settings.Rules[sig].Window; window >= tally.Hour { // a median is one of an hour
+		e.times = f.count * uint64(tally.Hour) / uint64(window) / Floored(j.env.Crowd.Median)
+	}
 	return e
 }
 

@@ -46,7 +46,7 @@ type Environment struct {
 	// Now is the running pane; it counts.
 	Now tally.Pane
 	// Since is the first pane of the look back: Level, Score and Busiest are the
-	// highest since then. Now looks at this pane alone.
+	// highest since then.
 	Since tally.Pane
 	// Class is the line's class, Crowd the active lines of that class.
 	Class subscriber.Class
@@ -107,6 +107,10 @@ type Finding struct {
 	First, Last tally.Pane
 	// Evidence is the strongest first.
 	Evidence []Evidence
+
+	// now is the level as of the running pane, which Marks hands to the record.
+	now      Level
+	nowScore int
 }
 
 // Judge finds what follows from rec.
@@ -116,7 +120,6 @@ func Judge(rec *tally.Record, env Environment) Finding {
 	all, sure := j.side(false), j.side(true)
 	f := Finding{
 		Line:    rec.Line,
-		Level:   j.level(all, sure),
 		Score:   score(all, sure, env.Trusted),
 		Busiest: rec.Highest(env.Since),
 		First:   rec.First(),
@@ -125,16 +128,9 @@ func Judge(rec *tally.Record, env Environment) Finding {
 	for i := range rec.Sightings {
 		f.Hits += rec.Sightings[i].Hits(env.Since)
 	}
-	if f.Level == None && f.Score >= watchScore {
-		f.Level = Watch
-	}
-	if f.Busiest > HeavyQueries {
-		f.Level = max(f.Level, Watch)
-	}
-	f.remember(rec, env.Since)
-	if env.Warmup {
-		f.Level = min(f.Level, Watch)
-	}
+	f.Level = j.level(all, sure, f.Score)
+	f.now, f.nowScore = f.Level, f.Score
+	j.remember(&f)
 	if f.Level == None {
 		return f
 	}
@@ -161,11 +157,11 @@ type side struct {
 
 // firing is the last window in which a signal fired.
 type firing struct {
-	from, to tally.Pane // the window
-	points   float64    // as of now
-	full     float64    // before they decayed
-	count    uint64
-	limit    uint64 // the threshold in force
+	to     tally.Pane // the last pane of the window
+	points float64    // as of now
+	full   float64    // before they decayed
+	count  uint64
+	limit  uint64 // the threshold in force
 	// panes are those that hold the evidence, names the sightings behind it.
 	panes []tally.Pane
 	names []int

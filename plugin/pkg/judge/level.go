@@ -39,22 +39,32 @@ const (
 	hourApart = tally.Hour
 )
 
-// level is the level of suspected and above; watch is a matter of the score.
-func (j *judging) level(all, sure side) Level {
+// level is the level as of the running pane.
+func (j *judging) level(all, sure side, score int) Level {
+	level := None
 	switch {
 	case j.confirms(sure):
-		return Confirmed
+		level = Confirmed
 	case suspects(sure), j.env.Trusted && suspects(all):
-		return Suspected
+		level = Suspected
+	case score >= watchScore, j.rec.Highest(j.env.Now) > HeavyQueries:
+		level = Watch
 	}
-	return None
+	return j.cap(level)
+}
+
+func (j *judging) cap(l Level) Level {
+	if j.env.Warmup {
+		return min(l, Watch)
+	}
+	return l
 }
 
 // suspects says whether one side alone carries a suspicion: 60 points, of two
 // groups or of contacts alone, and contacts an hour apart. Volume gives 25 at
 // most, so that the points of contacts are always part of it.
 func suspects(s side) bool {
-	if (score(s, s, true)) < suspectedScore || s.listed < 1 {
+	if score(s, s, true) < suspectedScore || s.listed < 1 {
 		return false
 	}
 	if s.listed < suspectedScore && s.volume < 1 {
@@ -89,32 +99,42 @@ func (j *judging) confirms(sure side) bool {
 	return false
 }
 
-// remember raises f to the highest level that the record's marks hold since, with
-// the score of that time.
-func (f *Finding) remember(rec *tally.Record, since tally.Pane) {
+// remember raises f to the highest level that the line reached since env.Since,
+// with the score of that time.
+func (j *judging) remember(f *Finding) {
 	for l := Confirmed; l >= max(f.Level, Watch); l-- {
-		m := rec.Mark(int(l - Watch))
-		if m.Pane == 0 || m.Pane < since {
+		m := j.rec.Mark(int(l - Watch))
+		if m.Pane == 0 || m.Pane < j.env.Since {
 			continue
 		}
 		if l > f.Level {
-			f.Level, f.Score = l, int(m.Score)
-		} else {
-			f.Score = max(f.Score, int(m.Score))
+			f.Score = 0
 		}
-		return
+		f.Level, f.Score = l, max(f.Score, int(m.Score))
+		break
 	}
+	if f.Busiest > HeavyQueries {
+		f.Level = max(f.Level, Watch)
+	}
+	f.Level = j.cap(f.Level)
 }
 
-// Marks are what the record of the line is to remember of f, as of the pane now:
-// a mark for its level and for each below. A stay at a level goes on while each
-// pane finds the line there; its mark holds the highest score of the stay.
+// Marks are what the record of the line is to remember of f, as of the running
+// pane now: a mark for the level it found and for each below. A stay at a level
+// goes on while each pane finds the line just there, and its mark holds the
+// highest score of the stay.
 func (f *Finding) Marks(rec *tally.Record, now tally.Pane, mark func(level int, m tally.Mark)) {
-	for l := Watch; l <= f.Level; l++ {
-		m := tally.Mark{Pane: now, Score: uint8(f.Score)}
-		if old := rec.Mark(int(l - Watch)); old.Pane+1 >= now {
-			m.Score = max(m.Score, old.Score)
+	for l := Watch; l <= f.now; l++ {
+		m := tally.Mark{Pane: now, Score: uint8(f.nowScore)}
+		if l == f.now && fresh(rec, l, now) && (l == Confirmed || !fresh(rec, l+1, now)) {
+			m.Score = max(m.Score, rec.Mark(int(l-Watch)).Score)
 		}
 		mark(int(l-Watch), m)
 	}
+}
+
+// fresh says whether the line stood at a level or above in this pane or the last.
+func fresh(rec *tally.Record, l Level, now tally.Pane) bool {
+	m := rec.Mark(int(l - Watch))
+	return m.Pane > 0 && m.Pane+1 >= now
 }

@@ -70,7 +70,7 @@ func (j *judging) rate(sig Signal, r Rule, sure bool) *firing {
 			continue
 		}
 		if last == nil {
-			last = &firing{limit: limit, from: p}
+			last = &firing{limit: limit}
 		}
 		last.to = p
 		if sum > last.count {
@@ -99,33 +99,41 @@ func (j *judging) asked(p tally.Pane, sure bool) uint64 {
 
 // heaviest is the window of six panes in which a line asked most.
 type heaviest struct {
-	from, to tally.Pane
-	count    uint64
-	proven   uint64
+	from, to      tally.Pane // the first and the last pane that hold some of it
+	count, proven uint64
 	// storm: one name makes half of it or more.
 	storm bool
 }
 
-// heaviest finds the window behind busiest, from Since on. What lies more than a
-// day back is known by its number only.
+// heaviest finds the window behind busiest, from Since on. Of what lies more than
+// a day back only the number is known.
 func (j *judging) heaviest(busiest uint64) heaviest {
-	h := heaviest{from: j.rec.First(), to: j.rec.Oldest(), count: busiest}
-	best := uint64(0)
 	for p := max(j.env.Since, j.rec.Oldest()); p <= j.env.Now; p++ {
-		sum, storm, proven := uint64(0), uint64(0), uint64(0)
-		from := (p + 1).Less(tally.Hour)
-		for q := from; q <= p; q++ {
-			n := uint64(j.rec.Queries(q))
-			sum += n
-			proven += uint64(j.rec.Proven(q))
-			if j.rec.Storm(q) {
-				storm += n
-			}
-		}
-		if sum > best && sum >= busiest {
-			best = sum
-			h = heaviest{from: from, to: p, count: sum, proven: proven, storm: 2*storm >= sum}
+		if h := j.hour(p); h.count >= busiest {
+			return h
 		}
 	}
+	return heaviest{from: j.rec.First(), to: j.rec.Oldest(), count: busiest}
+}
+
+// hour is the window of six panes that ends with last.
+func (j *judging) hour(last tally.Pane) (h heaviest) {
+	storm := uint64(0)
+	for p := (last + 1).Less(tally.Hour); p <= last; p++ {
+		n := uint64(j.rec.Queries(p))
+		if n == 0 {
+			continue
+		}
+		if h.count == 0 {
+			h.from = p
+		}
+		h.to = p
+		h.count += n
+		h.proven += uint64(j.rec.Proven(p))
+		if j.rec.Storm(p) {
+			storm += n
+		}
+	}
+	h.storm = 2*storm >= h.count
 	return h
 }

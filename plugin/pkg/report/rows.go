@@ -20,8 +20,7 @@ func Columns(revealed bool) []string {
 	return c
 }
 
-// Rows has a row for each client, as wide as Columns. The evidence is all its
-// sentences.
+// Rows has a row for each client, as wide as Columns.
 func (r *Report) Rows(revealed bool) [][]string {
 	rows := make([][]string, 0, len(r.Clients))
 	for _, c := range r.Clients {
@@ -41,10 +40,17 @@ func (r *Report) Rows(revealed bool) [][]string {
 	return rows
 }
 
+// sentences are the strongest evidence of each kind (c2, rate): the weaker ones
+// say the same of the same thing, and stand in the JSON.
 func (c Client) sentences() string {
 	var all []string
+	said := map[string]bool{}
 	for _, e := range c.Evidence {
-		all = append(all, e.Signal+": "+e.Text)
+		kind, _, _ := strings.Cut(e.Signal, "-")
+		if !said[kind] {
+			said[kind] = true
+			all = append(all, e.Signal+": "+e.Text)
+		}
 	}
 	return strings.Join(all, "; ")
 }
