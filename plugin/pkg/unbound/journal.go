@@ -21,6 +21,16 @@ type journal struct {
 	cut    bool   // the rest of this line is dropped
 	last   []string
 	gather gathering
+	// answers: it has answered, and knows names that nobody else is to know.
+	answers bool
+}
+
+// settle is called when the child answers: from then on only those of its words
+// are kept by which it dies.
+func (j *journal) settle() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.answers, j.last = true, nil
 }
 
 // Write never fails: the child must not be stopped by what it says.
@@ -49,7 +59,7 @@ func (j *journal) line(text string) {
 		j.gather.line(message)
 		return
 	}
-	if text = strings.TrimSpace(text); text == "" {
+	if text = strings.TrimSpace(text); text == "" || j.answers && stamped && level != "fatal error" {
 		return
 	}
 	if stamped {

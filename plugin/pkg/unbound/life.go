@@ -35,9 +35,9 @@ const (
 )
 
 var (
-	errDeaf = errors.New("killed: it answered nothing for " + (deafAfter * lookEvery).String())
+	errDeaf = errors.New("unbound: child killed: it answered nothing for " + (deafAfter * lookEvery).String())
 	// errTracking: it left over its own file of anchors.
-	errTracking = errors.New("it cannot keep its own trust anchors")
+	errTracking = errors.New("unbound: child cannot keep its own trust anchors")
 )
 
 // life is one process, from its start to its end.
@@ -88,7 +88,7 @@ func (l *life) Run(ctx context.Context, answers func()) error {
 	go l.hold(conf)
 	if err := <-l.started; err != nil {
 		feed.Close()
-		return fmt.Errorf("%s did not start: %w", l.plan.program.Path, cause(err))
+		return fmt.Errorf("unbound: %s did not start: %w", l.plan.program.Path, cause(err))
 	}
 	go func() {
 		// A child that leaves before it has read all is told of by its last words.
@@ -137,7 +137,7 @@ func (l *life) await(ctx context.Context) error {
 		case <-l.gone:
 			return errLeft
 		case <-end.C:
-			return fmt.Errorf("killed: no answer within %s", answerWithin)
+			return fmt.Errorf("unbound: child killed: no answer within %s", answerWithin)
 		case <-time.After(askEvery):
 		}
 	}
@@ -221,7 +221,7 @@ func (l *life) end(why error) error {
 		return nil
 	}
 	if errors.Is(why, errLeft) {
-		why = fmt.Errorf("child %s", l.farewell())
+		why = fmt.Errorf("unbound: child %s", l.farewell())
 	}
 	why = fmt.Errorf("%w after %s", why, time.Since(l.begun).Round(100*time.Millisecond))
 	return l.explain(why)

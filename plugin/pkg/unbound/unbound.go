@@ -61,7 +61,19 @@ type Life struct {
 // Run. They may be nil.
 type Events struct {
 	Up   func(Life)
-	Down func(error) // it left, was deaf, or did not start; not called for a stop
+	Down func(Death) // not called for a stop
+}
+
+// Death is the end of a life that nobody asked for: the child left, was deaf, or
+// did not start.
+type Death struct {
+	Why  error
+	Next time.Duration // until the next start
+	Try  int           // which in a row that will be
+}
+
+func (d Death) String() string {
+	return fmt.Sprintf("%v; next start in %s (try %d)", d.Why, d.Next, d.Try)
 }
 
 // Child is one Unbound. Run keeps it running; all other methods may be called
@@ -105,8 +117,8 @@ type Status struct {
 	Tracked bool
 	// LeftOut are options that this version does not know.
 	LeftOut []string
-	// Last is why the last life ended, nil when none did.
-	Last error
+	// Last is how the last life ended, nil when none did.
+	Last *Death
 }
 
 // Status is how the child is now.
@@ -185,17 +197,18 @@ func (c *Child) update(f func(*Status)) {
 
 // ended notes that a life ended unasked.
 func (c *Child) ended(answered, pause time.Duration, err error) {
+	d := Death{Why: err, Next: pause}
 	c.update(func(s *Status) {
 		s.Restarts++
 		if answered >= settled {
 			s.InARow = 0
 		}
 		s.InARow++
-		err = fmt.Errorf("unbound: %w; next start in %s (try %d)", err, pause, s.InARow+1)
-		s.Up, s.PID, s.Since, s.Last = false, 0, time.Time{}, err
+		d.Try = s.InARow + 1
+		s.Up, s.PID, s.Since, s.Last = false, 0, time.Time{}, &d
 	})
 	if c.events.Down != nil {
-		c.events.Down(err)
+		c.events.Down(d)
 	}
 }
 
@@ -218,6 +231,7 @@ func (c *Child) liveOnce(ctx context.Context) (answered time.Duration, err error
 	var since time.Time
 	err = l.Run(ctx, func() {
 		since = time.Now()
+		l.journal.settle()
 		c.update(func(s *Status) {
 			s.Up, s.PID, s.User, s.Since = true, l.pid(), l.user(), since
 		})

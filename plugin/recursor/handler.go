@@ -1,0 +1,58 @@
+package recursor
+
+import (
+	"context"
+	"net/netip"
+
+	"github.com/coredns/coredns/plugin"
+	"github.com/coredns/coredns/request"
+	"github.com/miekg/dns"
+
+	"sinkhole/plugin/pkg/query"
+)
+
+// Handler is the plugin in one server block. All blocks share one Recursor.
+type Handler struct {
+	Next     plugin.Handler
+	settings settings
+	recursor *Recursor
+}
+
+// Name implements plugin.Handler.
+func (h *Handler) Name() string { return pluginName }
+
+// Ready implements ready.Readiness: the child answers.
+func (h *Handler) Ready() bool { return h.recursor != nil && h.recursor.link.Load() != nil }
+
+// ServeDNS answers every question that comes to it: it is the last in the chain.
+// It returns no error, for `errors` would log it with the name.
+func (h *Handler) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error) {
+	m := unasked(r)
+	if m == nil {
+		if m = special(r); m != nil {
+			local.Inc()
+		} else {
+			m = h.resolve(ctx, request.Request{W: w, Req: r})
+		}
+	}
+	// Whoever does not take his answer is gone.
+	_ = w.WriteMsg(m)
+	return dns.RcodeSuccess, nil
+}
+
+func (h *Handler) resolve(ctx context.Context, state request.Request) *dns.Msg {
+	q, ok := ask(state.Req)
+	if !ok {
+		return new(dns.Msg).SetRcode(state.Req, dns.RcodeFormatError)
+	}
+	var from netip.Addr
+	if s := query.SourceOf(ctx); s != nil {
+		from = s.Addr.Addr()
+	}
+	p, own, fail := h.recursor.resolve(q, from)
+	if fail != nil {
+		failed.WithLabelValues(fail.reason).Inc()
+		return apologise(state.Req, fail)
+	}
+	return compose(state, p, own)
+}
