@@ -87,7 +87,7 @@ func parsePrefix(text string) (e Entry, warning string, err error) {
 	}
 	e = whole(unmap(p).Masked())
 	if e.Prefix != unmap(p) {
-		warning = fmt.Sprintf("the address has bits behind its prefix; taken as %s", e.Prefix)
+		warning = fmt.Sprintf("bits behind the prefix; taken as %s", e.Prefix)
 	}
 	return e, warning, e.allowed()
 }

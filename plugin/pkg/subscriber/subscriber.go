@@ -109,7 +109,7 @@ func NewShape(bits4, bits6 int, rules []Ports) (*Shape, error) {
 		}
 		r.Prefix = r.Prefix.Masked()
 		if other, ok := s.ports.Get(r.Prefix); ok && other != r {
-			return nil, fmt.Errorf("%s: blocks of %d and of %d ports; want one", r.Prefix, other.Block, r.Block)
+			return nil, fmt.Errorf("%s: two rules, blocks of %d and of %d ports; want one", r.Prefix, other.Block, r.Block)
 		} else if ok {
 			continue
 		}
@@ -171,30 +171,32 @@ func (p Ports) around(port uint16) (first, last uint16) {
 	return uint16(low), uint16(min(low+p.Block-1, lastPort))
 }
 
-// entry is the line as what it covers; not ok where l is no line of s.
+// entry is what l covers; not ok where l is no line of s.
 func (s *Shape) entry(l Line) (e Entry, ok bool) {
+	if l>>56 != 0xff {
+		var v6 [16]byte
+		binary.BigEndian.PutUint64(v6[:8], uint64(l))
+		e = whole(netip.PrefixFrom(netip.AddrFrom16(v6), s.bits6))
+		return e, l != 0 && e.Prefix == e.Prefix.Masked()
+	}
 	var v4 [4]byte
 	binary.BigEndian.PutUint32(v4[:], uint32(l>>16))
-	addr := netip.AddrFrom4(v4)
+	addr, port := netip.AddrFrom4(v4), uint16(l)
 	switch l >> 48 {
 	case tagAddr4:
-		return whole(netip.PrefixFrom(addr, s.bits4)), true
+		e = whole(netip.PrefixFrom(addr, s.bits4))
+		return e, port == 0 && e.Prefix == e.Prefix.Masked()
 	case tagPorts:
 		r, ok := s.ports.Lookup(addr)
 		if !ok {
 			return Entry{}, false
 		}
-		first, last := r.around(uint16(l))
-		return Entry{netip.PrefixFrom(addr, addr.BitLen()), first, last}, true
+		first, last := r.around(port)
+		return Entry{netip.PrefixFrom(addr, addr.BitLen()), first, last}, first == port
 	case tagZero6:
-		return whole(netip.PrefixFrom(netip.IPv6Unspecified(), s.bits6)), true
+		return whole(netip.PrefixFrom(netip.IPv6Unspecified(), s.bits6)), l == tagZero6<<48
 	}
-	if l == 0 || l>>56 == 0xff {
-		return Entry{}, false
-	}
-	var v6 [16]byte
-	binary.BigEndian.PutUint64(v6[:8], uint64(l))
-	return whole(netip.PrefixFrom(netip.AddrFrom16(v6), s.bits6)), true
+	return Entry{}, false
 }
 
 // Text is the line as people write it: 192.0.2.7/32, 2001:db8:0:100::/56,
@@ -206,6 +208,9 @@ func (s *Shape) Text(l Line) string {
 	}
 	return e.String()
 }
+
+// IsPorts tells whether l is a block of ports of an address that lines share.
+func (s *Shape) IsPorts(l Line) bool { return l>>48 == tagPorts }
 
 // String is the shape as the Corefile says it. Shapes with the same text give
 // the same lines: a checkpoint of counters carries it.
