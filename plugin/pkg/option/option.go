@@ -37,14 +37,21 @@ func (g Grammar[C]) Names() []string { return slices.Sorted(maps.Keys(g)) }
 
 // Block reads one directive: no arguments, then a block of options.
 // t stands before the directive. An unknown option is refused with the names of
-// all that are known.
+// all that are known, and a second directive of the name: of two in a server
+// block one would be read and the other forgotten.
 func Block[C any](t Tokens, g Grammar[C], cfg *C) error {
 	t.Next()
 	directive := t.Val()
 	if args := t.RemainingArgs(); len(args) > 0 {
 		return t.Errf("%s takes a block, got %q", directive, args)
 	}
-	return Rest(t, g, cfg)
+	if err := Rest(t, g, cfg); err != nil {
+		return err
+	}
+	if t.Next() {
+		return t.Errf("%s stands twice in this server block; want it once", directive)
+	}
+	return nil
 }
 
 // Rest reads the block of a directive whose arguments the caller has read.
@@ -148,9 +155,13 @@ func Switch(t Tokens) (bool, error) {
 	return false, t.Errf("%s %q: want on or off", name, s)
 }
 
-// Prefix reads a prefix, or an address as a prefix of its own.
+// Prefix reads a prefix, or an address as a prefix of its own; IPv4 where it is
+// v4-mapped, for addresses are compared unmapped.
 func Prefix(s string) (netip.Prefix, error) {
 	if p, err := netip.ParsePrefix(s); err == nil {
+		if a := p.Addr(); a.Is4In6() && p.Bits() >= v4Mapped {
+			p = netip.PrefixFrom(a.Unmap(), p.Bits()-v4Mapped)
+		}
 		return p.Masked(), nil
 	}
 	a, err := netip.ParseAddr(s)
@@ -161,11 +172,17 @@ func Prefix(s string) (netip.Prefix, error) {
 	return netip.PrefixFrom(a, a.BitLen()), nil
 }
 
+// v4Mapped is the length of ::ffff:0:0/96 (RFC 4291, section 2.5.5.2).
+const v4Mapped = 96
+
+// maxDays bounds a duration in days: a hundred years.
+const maxDays = 36500
+
 // ParseDuration is time.ParseDuration with days ("30d") and bare zero.
 func ParseDuration(s string) (time.Duration, error) {
 	if n, ok := strings.CutSuffix(s, "d"); ok {
 		days, err := strconv.ParseFloat(n, 64)
-		if err != nil || math.Abs(days) > 36500 {
+		if err != nil || !(math.Abs(days) <= maxDays) { // NaN is neither
 			return 0, fmt.Errorf("%q is no duration", s)
 		}
 		return time.Duration(days * float64(24*time.Hour)), nil
@@ -190,11 +207,11 @@ func parseSize(s string) (int64, bool) {
 			break
 		}
 	}
-	n, err := strconv.ParseInt(strings.TrimSpace(s), 10, 64)
-	if err != nil || n < 0 || n > math.MaxInt64/unit {
+	n, err := strconv.ParseUint(strings.TrimSpace(s), 10, 63)
+	if err != nil || int64(n) > math.MaxInt64/unit {
 		return 0, false
 	}
-	return n * unit, true
+	return int64(n) * unit, true
 }
 
 // SizeText writes a number of bytes with the largest unit that divides it.
