@@ -136,6 +136,7 @@ type Folder struct {
 	watch    func(dir string) error // has changes in the folder at dir noticed; nil: nothing does
 	watchErr error
 
+	told  []File // what Changed has heard of
 	shown atomic.Pointer[shown]
 }
 

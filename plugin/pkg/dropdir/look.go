@@ -220,7 +220,7 @@ func (f *Folder) judge(e *entry, n *newest, accept bool, open func() (io.ReadClo
 	if had := e.force; had != nil && had.SHA256 != n.sum && !accept && shrunk(n.entries, had.Entries, f.o.Shrink) {
 		n.held = true
 		n.why = fmt.Sprintf("%d entries, where %d are in force: it lost more than %d%%; to take it all the same: sinkhole reload --accept %s",
-			n.entries, had.Entries, f.o.Shrink, printable(e.name))
+			n.entries, had.Entries, f.o.Shrink, Printable(e.name))
 		return errHeld
 	}
 	return nil

@@ -18,7 +18,7 @@ const (
 )
 
 // show makes the state of things visible to others, and tells Changed of each
-// file that is not as it was.
+// file that is not as it was. That the folder is away is not news of each file.
 func (f *Folder) show() {
 	now := &shown{}
 	for _, e := range f.sorted() {
@@ -27,12 +27,14 @@ func (f *Folder) show() {
 		}
 	}
 	now.warnings = append(f.folderWarnings(), f.fileWarnings(now.files)...)
-	before := f.shown.Swap(now)
-	if f.o.Changed != nil {
-		for _, file := range differences(before.files, now.files) {
-			f.o.Changed(file)
-		}
+	f.shown.Store(now)
+	if f.o.Changed == nil || f.last.err != nil {
+		return
 	}
+	for _, file := range differences(f.told, now.files) {
+		f.o.Changed(file)
+	}
+	f.told = now.files
 }
 
 // fileOf is what others see of an entry; one that was never read is not seen.
@@ -73,13 +75,13 @@ func (f *Folder) awayText() string {
 // folderWarnings are about the folder as a whole.
 func (f *Folder) folderWarnings() (all []string) {
 	tell := func(format string, args ...any) { all = append(all, fmt.Sprintf(format, args...)) }
-	dir := printable(f.o.Dir)
+	dir := Printable(f.o.Dir)
 	if f.last.err != nil {
 		tell("%s: %s; want a folder; %s", dir, f.awayText(), f.staying())
 	}
 	for _, rel := range slices.Sorted(maps.Keys(f.last.blind)) {
 		if rel != "." {
-			tell("%s/%s: %s; what was in force from there stays", dir, printable(rel), blindText(f.last.blind[rel]))
+			tell("%s/%s: %s; what was in force from there stays", dir, Printable(rel), blindText(f.last.blind[rel]))
 		}
 	}
 	if f.last.over {
@@ -89,7 +91,7 @@ func (f *Folder) folderWarnings() (all []string) {
 		tell("%s: what changed is not in force: %v; what was before is", dir, f.applyErr)
 	}
 	if f.stateErr != nil {
-		tell("%s: last good versions cannot be kept: %s; what came without a copy is in force until the server stops", printable(f.o.State), cause(f.stateErr))
+		tell("%s: last good versions cannot be kept: %s; what came without a copy is in force until the server stops", Printable(f.o.State), cause(f.stateErr))
 	}
 	if f.watchErr != nil {
 		tell("%s: changes are found by a look every %s only: %v", dir, walkEvery, f.watchErr)
@@ -126,7 +128,7 @@ func (f *Folder) fileWarnings(files []File) (all []string) {
 		return nil
 	}
 	for _, file := range files {
-		switch name := printable(file.Name); file.State {
+		switch name := Printable(file.Name); file.State {
 		case LastGood:
 			all = append(all, fmt.Sprintf("%s: %s; the version of %s with %d entries stays in force",
 				name, file.Reason, file.Time.UTC().Format("2006-01-02 15:04"), file.Entries))
@@ -137,7 +139,7 @@ func (f *Folder) fileWarnings(files []File) (all []string) {
 	for _, e := range f.sorted() {
 		if e.unread() && !e.first.IsZero() && e.since.Sub(e.first) > restlessAfter {
 			all = append(all, fmt.Sprintf("%s: has been changing for %s; it is read once it rests for %s",
-				printable(e.name), e.since.Sub(e.first).Round(time.Second), f.o.Settle))
+				Printable(e.name), e.since.Sub(e.first).Round(time.Second), f.o.Settle))
 		}
 	}
 	if more := len(all) - maxTold; more > 0 {

@@ -165,9 +165,9 @@ func deviceOf(info fs.FileInfo) uint64 {
 	return 0
 }
 
-// printable is a name as a sentence holds it: one with odd octets quoted, for it
+// Printable is a name as a sentence holds it: one with odd octets quoted, for it
 // may come from anywhere.
-func printable(name string) string {
+func Printable(name string) string {
 	if strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r == '"' || r >= 0x7f }) {
 		return fmt.Sprintf("%q", name)
 	}

@@ -1,0 +1,57 @@
+package sinkhole
+
+import (
+	"context"
+
+	"github.com/coredns/coredns/plugin"
+	"github.com/miekg/dns"
+
+	"sinkhole/plugin/pkg/query"
+)
+
+// Handler answers for one server block.
+type Handler struct {
+	Next  plugin.Handler
+	lists *Sinkhole
+}
+
+// Name implements plugin.Handler.
+func (h *Handler) Name() string { return pluginName }
+
+// Ready implements ready.Readiness: lists are in force.
+func (h *Handler) Ready() bool { return h.lists != nil && h.lists.inForce.Load() != nil }
+
+// ServeDNS answers what is listed, and has what the others answer reviewed.
+func (h *Handler) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error) {
+	src := query.SourceOf(ctx)
+	if !asks(r) || src != nil && src.OptedOut {
+		return plugin.NextOrFailure(pluginName, h.Next, ctx, w, r)
+	}
+	c := &client{ResponseWriter: w, lists: h.lists, ctx: ctx, req: r, src: src}
+	reply, what := c.decide()
+	switch what {
+	case answered:
+		return dns.RcodeSuccess, w.WriteMsg(reply)
+	case dropped:
+		return dns.RcodeSuccess, nil
+	case leftAlone:
+		return plugin.NextOrFailure(pluginName, h.Next, ctx, w, r)
+	}
+	code, err := plugin.NextOrFailure(pluginName, h.Next, ctx, c, r)
+	if plugin.ClientWrite(code) || c.written {
+		return code, err
+	}
+	// Nothing was written: what became listed meanwhile counts all the same.
+	switch reply, what := c.review(nil); what {
+	case answered:
+		return dns.RcodeSuccess, w.WriteMsg(reply)
+	case dropped:
+		return dns.RcodeSuccess, nil
+	}
+	return code, err
+}
+
+// asks: it is a question of the kind that lists are about.
+func asks(r *dns.Msg) bool {
+	return r.Opcode == dns.OpcodeQuery && !r.Response && len(r.Question) == 1 && r.Question[0].Qclass == dns.ClassINET
+}

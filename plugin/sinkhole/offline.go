@@ -1,0 +1,76 @@
+package sinkhole
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"sinkhole/plugin/pkg/control"
+	"sinkhole/plugin/pkg/list"
+	"sinkhole/plugin/pkg/policy"
+)
+
+// Offline reads the drop folder dir as a server with this block would at its
+// first start. It keeps nothing and follows nothing; Status and Explain may be
+// asked.
+func Offline(cfg Config, dir string) (*Sinkhole, error) {
+	if _, err := os.ReadDir(dir); err != nil {
+		return nil, fmt.Errorf("%s: %w; want a folder", dir, cause(err))
+	}
+	return load(cfg, dir, "", nil)
+}
+
+// OfflineFile reads the file at path as a list: of the category that the block
+// has for its folder's name, of allow where it is called so, else of malware. An
+// error says that it cannot be read at all.
+func OfflineFile(cfg Config, path string) (control.List, error) {
+	info, err := os.Stat(path)
+	if err == nil && !info.Mode().IsRegular() {
+		return control.List{}, fmt.Errorf("%s: no regular file; want a list", path)
+	}
+	if err != nil {
+		return control.List{}, fmt.Errorf("%s: %w; want a list", path, cause(err))
+	}
+	rel := filepath.Base(path)
+	if abs, err := filepath.Abs(path); err == nil {
+		folder := filepath.Base(filepath.Dir(abs))
+		known := slices.ContainsFunc(cfg.Categories, func(c policy.Category) bool { return c.Name == folder })
+		if known || folder == allowCategory {
+			rel = folder + "/" + rel
+		}
+	}
+	_, allow, _ := policy.CategoryOf(rel)
+	s := &Sinkhole{cfg: cfg, guard: policy.Guard(cfg.Protect)}
+	res, err := list.Read(path, func() (io.ReadCloser, error) { return os.Open(path) }, s.reading(allow), func(list.Rule) {})
+	l := listOf(path, res)
+	l.Category = categoryIn(rel, res.Options)
+	l.AgeSeconds = max(0, int64(time.Since(info.ModTime())/time.Second))
+	l.SHA256 = sumOf(path)
+	l.State = control.StateInForce
+	switch {
+	case err != nil:
+		l.State, l.Reason = control.StateRefused, err.Error()
+	case res.Options.Shadow && !allow:
+		l.State = control.StateShadow
+	}
+	return l, nil
+}
+
+// sumOf is the SHA-256 of a file, "" where it cannot be read.
+func sumOf(path string) string {
+	f, err := os.Open(path)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return ""
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}

@@ -1,0 +1,228 @@
+// Package sinkhole answers listed names, by the question and by what the answer
+// reveals.
+//
+// The drop folder is followed by package dropdir, read by list and judged by
+// policy; answer makes the replies. What stays here is to hold them together: a
+// Sinkhole is the lists in force, one for all server blocks, and lives through
+// reloads of the Corefile; a Handler stands in the chain of one server block.
+//
+// A query loads the policy in force once, and once more when the upstream's
+// answer is there, because what was listed meanwhile counts. Each answer is made
+// from one policy alone.
+package sinkhole
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	clog "github.com/coredns/coredns/plugin/pkg/log"
+
+	"sinkhole/plugin/pkg/dnsname"
+	"sinkhole/plugin/pkg/dropdir"
+	"sinkhole/plugin/pkg/list"
+	"sinkhole/plugin/pkg/policy"
+)
+
+var log = clog.NewWithPlugin(pluginName)
+
+// Sinkhole is the lists in force. Any number of goroutines may use it.
+type Sinkhole struct {
+	cfg    Config
+	folder *dropdir.Folder
+	guard  list.Guard
+
+	inForce atomic.Pointer[policy.Policy]
+	swaps   atomic.Int64   // sets that came in force
+	self    *policy.Policy // of the self-test name alone; nil: there is none
+
+	cancel  context.CancelFunc
+	follows sync.WaitGroup
+}
+
+// keptDir is where in the state the last good versions of lists lie.
+var keptDir = filepath.Join("last-good", "lists")
+
+// open reads the lists, and returns once they are in force and followed.
+func open(cfg Config, state string) (*Sinkhole, error) {
+	begun := time.Now()
+	s, err := load(cfg, cfg.Folder(state), filepath.Join(state, keptDir), tell)
+	if err != nil {
+		return nil, err
+	}
+	figures := s.inForce.Load().Stats()
+	log.Infof("%d names and %d prefixes of %d lists in force, after %s",
+		figures.Names, figures.Addresses, len(figures.Files), time.Since(begun).Round(time.Millisecond))
+	ctx, cancel := context.WithCancel(context.Background())
+	s.cancel = cancel
+	s.follows.Go(func() { s.folder.Run(ctx) })
+	return s, nil
+}
+
+// load reads the lists in dir once. kept "" keeps no last good versions.
+func load(cfg Config, dir, kept string, changed func(dropdir.File)) (*Sinkhole, error) {
+	self, err := selfTest(cfg)
+	if err != nil {
+		return nil, err
+	}
+	s := &Sinkhole{cfg: cfg, guard: policy.Guard(cfg.Protect), self: self}
+	s.folder = dropdir.New(dropdir.Options{
+		Dir:     dir,
+		State:   kept,
+		Settle:  cfg.Settle,
+		Shrink:  cfg.Shrink,
+		MaxSize: cfg.MaxSize,
+		Want:    func(rel string) bool { _, _, want := policy.CategoryOf(rel); return want },
+		Read:    s.read,
+		Apply:   s.apply,
+		Changed: changed,
+	})
+	if err := s.folder.Start(context.Background()); err != nil {
+		return nil, fmt.Errorf("lists %s: %w", dir, err)
+	}
+	return s, nil
+}
+
+// stopWithin bounds the wait for a set that is being built when the lists are
+// closed; it is thrown away then.
+const stopWithin = 5 * time.Second
+
+// Close implements usagepool's values: nobody follows the folder any more.
+func (s *Sinkhole) Close() error {
+	s.cancel()
+	ended := make(chan struct{})
+	go func() { s.follows.Wait(); close(ended) }()
+	select {
+	case <-ended:
+	case <-time.After(stopWithin):
+		log.Warningf("a set of lists was still being built after %s; it is dropped", stopWithin)
+	}
+	return nil
+}
+
+// judged is what Read found in one version of a file.
+type judged struct {
+	list.Result
+	err error
+}
+
+// read judges one version of a list, by the very rules by which policy.Build
+// will read it.
+func (s *Sinkhole) read(rel string, open func() (io.ReadCloser, error)) (entries int, detail any, err error) {
+	_, allow, _ := policy.CategoryOf(rel)
+	res, err := list.Read(rel, open, s.reading(allow), func(list.Rule) {})
+	return res.Entries, judged{res, err}, err
+}
+
+func (s *Sinkhole) reading(allow bool) list.ReadOptions {
+	return list.ReadOptions{Allow: allow, Protected: s.guard, MaxSize: s.cfg.MaxSize}
+}
+
+// apply builds a policy of a set of lists beside the one in force, and swaps.
+func (s *Sinkhole) apply(_ context.Context, in []dropdir.Version) error {
+	begun := time.Now()
+	files := make([]policy.File, len(in))
+	for i, v := range in {
+		files[i] = policy.File{Name: v.Name, Open: v.Open, Entries: v.Entries}
+	}
+	p, err := policy.Build(policy.Config{
+		Categories: s.cfg.Categories,
+		Default:    s.cfg.Default,
+		Protect:    s.cfg.Protect,
+		MaxSize:    s.cfg.MaxSize,
+	}, files)
+	if err != nil {
+		return err
+	}
+	s.inForce.Store(p)
+	s.swaps.Add(1)
+	swapDuration.Observe(time.Since(begun).Seconds())
+	return nil
+}
+
+const (
+	selfTestCategory = "self-test"
+	selfTestFile     = selfTestCategory + "/Corefile"
+)
+
+var errNotListable = errors.New("is no name that can be listed")
+
+// selfTest is a policy of one name: it is answered as listed whatever the lists
+// say, an allow file too.
+func selfTest(cfg Config) (*policy.Policy, error) {
+	if cfg.SelfTest == "" {
+		return nil, nil
+	}
+	rule := []byte("|" + cfg.SelfTest + "^\n") // that name only
+	open := func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(rule)), nil }
+	p, err := policy.Build(policy.Config{Default: cfg.Default}, []policy.File{{Name: selfTestFile, Open: open}})
+	if err != nil {
+		return nil, err
+	}
+	name, err := dnsname.Append(nil, cfg.SelfTest)
+	if err != nil || !p.Decide(policy.Query{Name: name}).Blocks() {
+		return nil, errNotListable
+	}
+	return p, nil
+}
+
+// tell logs what became of a file, and counts it where it was refused.
+func tell(f dropdir.File) {
+	name := dropdir.Printable(f.Name)
+	switch f.State {
+	case "":
+		log.Infof("%s: gone, and its entries with it", name)
+	case dropdir.InForce:
+		log.Infof("%s: in force with %d entries", name, f.Entries)
+	case dropdir.LastGood:
+		log.Warningf("%s: %s; the version of %s with %d entries stays in force", name, f.Reason, f.Time.UTC().Format(time.DateTime), f.Entries)
+	case dropdir.Refused:
+		log.Warningf("%s: refused: %s", name, f.Reason)
+	}
+	if f.State == dropdir.LastGood || f.State == dropdir.Refused {
+		listRefused.WithLabelValues(categoryOf(f), labelOf(f.Name), refusalOf(f)).Inc()
+	}
+}
+
+// refusals are the labels of what refuses a list as a whole.
+var refusals = []struct {
+	err   error
+	label string
+}{
+	{list.ErrEmpty, "empty"},
+	{list.ErrHTML, "html"},
+	{list.ErrBinary, "binary"},
+	{list.ErrUnreadable, "unreadable"},
+	{list.ErrBroken, "broken"},
+	{list.ErrSize, "size"},
+}
+
+func refusalOf(f dropdir.File) string {
+	if f.Held {
+		return "shrink"
+	}
+	if j, ok := f.Detail.(judged); ok {
+		for _, r := range refusals {
+			if errors.Is(j.err, r.err) {
+				return r.label
+			}
+		}
+	}
+	return "other"
+}
+
+// cause is what the operating system said, without operation and path.
+func cause(err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err
+	}
+	return err
+}
