@@ -1,0 +1,61 @@
+package subscribers
+
+import (
+	"context"
+	"strings"
+
+	"github.com/coredns/coredns/core/dnsserver"
+	"github.com/coredns/coredns/plugin"
+	"github.com/coredns/coredns/plugin/metrics"
+	"github.com/miekg/dns"
+
+	"sinkhole/plugin/pkg/query"
+)
+
+// Handler is the gate of one server block.
+type Handler struct {
+	*Subscribers
+	Next plugin.Handler
+
+	config *dnsserver.Config
+	chaos  bool // the block answers CHAOS names
+}
+
+// Name implements plugin.Handler.
+func (h *Handler) Name() string { return pluginName }
+
+// ServeDNS lets a recursive question of a subscriber in, and sees to its reply.
+func (h *Handler) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error) {
+	v := &visit{ResponseWriter: w, asked: r, source: sourceOf(ctx, w)}
+	verdict := query.Judge(r, h.served.Has(v.source.Addr.Addr()))
+	if verdict == query.Class && h.chaos && chaosName(r.Question[0]) {
+		verdict = query.Pass
+	}
+	if verdict != query.Pass {
+		refused.WithLabelValues(metrics.WithServer(ctx), verdict.String()).Inc()
+		return dns.RcodeSuccess, v.turnAway(verdict)
+	}
+	_, v.source.OptedOut = h.classes().Of(v.source.Addr)
+	v.letIn()
+	code, err := plugin.NextOrFailure(pluginName, h.Next, query.WithSource(ctx, &v.source), v, &v.question)
+	if plugin.ClientWrite(code) {
+		return code, err
+	}
+	if !v.written { // CoreDNS would answer, with an OPT of its own
+		v.WriteMsg(new(dns.Msg).SetRcode(&v.question, code))
+	}
+	return dns.RcodeSuccess, err
+}
+
+// chaosName is a name that plugin chaos answers; all others it hands on, as if
+// they were asked for in class IN.
+func chaosName(q dns.Question) bool {
+	if q.Qclass != dns.ClassCHAOS || q.Qtype != dns.TypeTXT {
+		return false
+	}
+	switch strings.ToLower(q.Name) {
+	case "authors.bind.", "version.bind.", "version.server.", "hostname.bind.", "id.server.":
+		return true
+	}
+	return false
+}
