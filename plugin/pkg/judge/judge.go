@@ -196,14 +196,14 @@ func (j *judging) side(sure bool) (s side) {
 // points is the score of one side.
 func (s side) points() float64 { return min(s.listed+s.volume, maxScore) }
 
-// score is what the two sides come to: unproven points lift it to 55 and no
-// further, unless the network vouches for its sources.
+// score is what the two sides come to, in whole points: unproven ones lift it to
+// 55 and no further, unless the network vouches for its sources.
 func score(all, sure side, trusted bool) int {
 	limit := float64(maxUnverified)
 	if trusted {
 		limit = maxScore
 	}
-	return int(math.Round(max(sure.points(), min(all.points(), limit))))
+	return int(max(sure.points(), min(all.points(), limit)))
 }
 
 // decay is what points are worth age panes after their window.

@@ -157,7 +157,7 @@ func TestJudge(t *testing.T) {
 		{name: "what rate alone says is worth half after a day",
 			does: asks(10_000, 143, 1), want: "nothing"},
 		{name: "10,000 an hour are no row, 10,001 are, also a day later",
-			does: asks(10_001, 143, 1), want: "watch 8, heavy: rate-3"},
+			does: asks(10_001, 143, 1), want: "watch 7, heavy: rate-3"},
 
 		// Broken devices.
 		{name: "a television that asks 29,000 times for one name is a broken device",
@@ -267,7 +267,7 @@ func TestJudge(t *testing.T) {
 		{name: "detect c2-2 threshold 2: one name in two panes",
 			does: line{}.hits("c2", "c2.example", 9, 3), in: set(func(s *Settings) { s.Rules[C22].Threshold = 2 }), want: "watch 45, C2 contact: c2-2 c2-1"},
 		{name: "detect c2-3 window 24h",
-			does: line{}.hits("c2", "c2.example", slices.Concat(shift(400, every(1, 6)), shift(200, every(1, 6)))...), in: set(func(s *Settings) { s.Rules[C23].Window = tally.Day }), want: "watch 34, C2 contact: c2-2 c2-1"},
+			does: line{}.hits("c2", "c2.example", slices.Concat(shift(400, every(1, 6)), shift(200, every(1, 6)))...), in: set(func(s *Settings) { s.Rules[C23].Window = tally.Day }), want: "watch 33, C2 contact: c2-2 c2-1"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			rec := test.does.record(tally.New(1 << 20))

@@ -1,0 +1,104 @@
+package census
+
+import (
+	"context"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/coredns/coredns/core/dnsserver"
+	"github.com/coredns/coredns/plugin"
+	"github.com/coredns/coredns/plugin/metrics"
+	"github.com/coredns/coredns/plugin/pkg/transport"
+	"github.com/miekg/dns"
+
+	"sinkhole/plugin/pkg/dnsname"
+	"sinkhole/plugin/pkg/judge"
+	"sinkhole/plugin/pkg/query"
+	"sinkhole/plugin/pkg/subscriber"
+	"sinkhole/plugin/pkg/tally"
+)
+
+// Handler counts the queries of one server block.
+type Handler struct {
+	Next plugin.Handler
+
+	config *dnsserver.Config
+	census *Census // from Start on
+}
+
+// Name implements plugin.Handler.
+func (h *Handler) Name() string { return pluginName }
+
+// ServeDNS implements plugin.Handler. A blocked query is still a query of the
+// line, so that counting comes first; what was hit is known when the chain has
+// answered.
+func (h *Handler) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error) {
+	src := query.SourceOf(ctx)
+	if src == nil {
+		src = sourceOf(ctx, w)
+		ctx = query.WithSource(ctx, src)
+	}
+	if src.OptedOut {
+		return plugin.NextOrFailure(pluginName, h.Next, ctx, w, r)
+	}
+	queriesTotal.WithLabelValues(metrics.WithServer(ctx)).Inc()
+	line := h.census.count(src, r)
+	code, err := plugin.NextOrFailure(pluginName, h.Next, ctx, w, r)
+	if src.Hit.Category != "" {
+		h.census.hit(line, src)
+	}
+	return code, err
+}
+
+// count counts one query for its line. It allocates nothing.
+func (c *Census) count(src *query.Source, r *dns.Msg) subscriber.Line {
+	t := c.terms.Load()
+	line := t.lines.Line(src.Addr)
+	if line == 0 || !t.Groups[judge.Volume] || len(r.Question) == 0 {
+		return line
+	}
+	var buf [dnsname.MaxLen]byte
+	name := wire(buf[:], r.Question[0].Name)
+	c.tally.Count(line, c.tally.Hash(name), src.Proven, tally.PaneOf(time.Now()))
+	return line
+}
+
+// wire writes the name of a question into buf as package dnsname would, whose
+// Append is generic and moves buf to the heap; a name with an escape costs an
+// allocation here too. No length octet is a letter: they end at 63.
+func wire(buf []byte, name string) []byte {
+	n, _ := dns.PackDomainName(name, buf, 0, nil, false)
+	for i, c := range buf[:n] {
+		if 'A' <= c && c <= 'Z' {
+			buf[i] += 'a' - 'A'
+		}
+	}
+	return buf[:n]
+}
+
+// hit notes that a line asked for a listed name. The line may have opted out
+// while its question was on its way.
+func (c *Census) hit(line subscriber.Line, src *query.Source) {
+	t := c.terms.Load()
+	if line == 0 || !t.Groups[judge.Listed] || t.optedOut(line) {
+		return
+	}
+	var buf [maxText]byte
+	text := append(buf[:0], src.Hit.Text...)
+	c.tally.Hit(line, src.Hit.Category, text, judge.Weight(src.Hit.Category), src.Proven, tally.PaneOf(time.Now()))
+}
+
+// maxText is the longest presentation form of a name: each octet as \DDD.
+const maxText = 4 * dnsname.MaxLen
+
+// sourceOf is the source of a query where no server block holds subscribers.
+func sourceOf(ctx context.Context, w dns.ResponseWriter) *query.Source {
+	addr, _ := netip.ParseAddrPort(w.RemoteAddr().String())
+	stream := w.LocalAddr().Network() != "udp" || strings.HasPrefix(metrics.WithServer(ctx), transport.QUIC+"://")
+	return &query.Source{
+		Addr:   netip.AddrPortFrom(addr.Addr().Unmap().WithZone(""), addr.Port()),
+		Proven: stream,
+		Stream: stream,
+	}
+}

@@ -1,0 +1,82 @@
+package census
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"sinkhole/plugin/pkg/judge"
+	"sinkhole/plugin/pkg/subscriber"
+	"sinkhole/plugin/pkg/tally"
+)
+
+// crowd is what the active lines do, as of the last measuring.
+type crowd struct {
+	at      time.Time
+	median  uint64 // of all classes, in queries an hour
+	active  int
+	classes [subscriber.Resolver + 1]judge.Crowd
+}
+
+func (c *crowd) of(class subscriber.Class) judge.Crowd { return c.classes[class] }
+
+// topShare is the quantile that rate-1 asks for.
+const topShare = 0.995
+
+// measure counts the active lines. It must hold c.work.
+func (c *Census) measure(now time.Time) {
+	p := c.tally.Population(tally.PaneOf(now), c.terms.Load().lines.LineClass)
+	found := crowd{at: now, median: p.Median(), active: p.Active()}
+	for class := range found.classes {
+		h := p.Of(subscriber.Class(class))
+		found.classes[class] = judge.Crowd{Active: h.Active(), Median: h.Median(), High: h.Quantile(topShare)}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.crowd = found
+}
+
+// Status is the census as `sinkhole status` shows it.
+func (c *Census) Status() map[string]any {
+	s := c.tally.Stats()
+	now := time.Now()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	crowd, saved := c.crowd, c.saved
+	flagged := map[string]int{}
+	for l := judge.Watch; l <= judge.Confirmed; l++ {
+		flagged[l.String()] = c.flagged[l]
+	}
+	status := map[string]any{
+		"queries":             s.Queries,
+		"lines":               s.Lines,
+		"active_lines":        crowd.active,
+		"promoted_lines":      s.Promoted,
+		"flagged_lines":       flagged,
+		"median_queries_hour": crowd.median,
+		"error_bound":         s.ErrorBound,
+		"evicted":             s.Evicted,
+		"memory_bytes":        s.Bytes,
+		"warmup":              c.warmup(now),
+	}
+	if !saved.at.IsZero() {
+		status["checkpoint_age_seconds"] = int64(now.Sub(saved.at) / time.Second)
+	}
+	return status
+}
+
+func (c *Census) warmup(now time.Time) bool {
+	return now.Before(c.first.Add(c.terms.Load().Warmup))
+}
+
+// Warnings are what an operator should know, in a fixed order.
+func (c *Census) Warnings() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var all []string
+	for _, subject := range slices.Sorted(maps.Keys(c.warnings)) {
+		all = append(all, fmt.Sprintf("%s: %s", pluginName, c.warnings[subject]))
+	}
+	return all
+}
