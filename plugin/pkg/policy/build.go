@@ -67,17 +67,11 @@ type sample struct {
 // it read is checked on a sample; a refusal says which file, and the Policy in
 // force stays.
 func Build(cfg Config, files []File) (*Policy, error) {
-	hint := 0
+	entries := 0
 	for _, f := range files {
-		hint += f.Entries
+		entries += f.Entries
 	}
-	b := &builder{
-		cfg:      cfg,
-		guard:    Guard(cfg.Protect),
-		names:    index.NewBuilder(hint),
-		groups:   newGrouper(),
-		prefixes: prefixes{table: new(bart.Table[uint32])},
-	}
+	b := newBuilder(cfg, entries)
 	for _, f := range files {
 		if err := b.read(f); err != nil {
 			return nil, fmt.Errorf("%s: %w", f.Name, err)
@@ -87,7 +81,20 @@ func Build(cfg Config, files []File) (*Policy, error) {
 		return nil, fmt.Errorf("%d names do not fit: the index holds %d octets", n, index.MaxBytes)
 	}
 	p := b.policy()
-	return p, p.check(b.samples)
+	if err := p.check(b.samples); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+func newBuilder(cfg Config, entries int) *builder {
+	return &builder{
+		cfg:      cfg,
+		guard:    Guard(cfg.Protect),
+		names:    index.NewBuilder(entries),
+		groups:   newGrouper(),
+		prefixes: prefixes{table: new(bart.Table[uint32])},
+	}
 }
 
 // read reads one file.

@@ -57,10 +57,7 @@ func newGrouper() *grouper {
 // changes nothing, as long as the file is the last that was added.
 func (g *grouper) with(old, file uint32, k kind) uint32 {
 	want := group{rest: old, file: file, kinds: k}
-	if last := g.groups[old]; old != 0 && last.file == file {
-		if last.kinds&k != 0 {
-			return old
-		}
+	if last := g.groups[old]; last.file == file {
 		want.rest, want.kinds = last.rest, last.kinds|k
 	}
 	n, ok := g.number[want]

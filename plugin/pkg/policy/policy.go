@@ -46,9 +46,10 @@
 //
 // # Cost
 //
-// For 1,000,000 real names 31 octets each, see package index. An unlisted name
+// For 1,000,000 real names 29 octets each, see package index. An unlisted name
 // costs a hash and a probe for each of its suffixes that has as many labels as
-// some listed name. BenchmarkDecide and BenchmarkBuild have the figures.
+// some listed name. Decide allocates nothing; Review the room for a name where
+// the answer holds names. BenchmarkDecide and BenchmarkBuild have the figures.
 package policy
 
 import (

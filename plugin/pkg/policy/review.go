@@ -35,7 +35,7 @@ func (p *Policy) Review(q Query, m *dns.Msg) (v Verdict, at int) {
 type review struct {
 	p      *Policy
 	stream bool
-	room   [dnsname.MaxLen]byte
+	room   []byte // of the name at hand
 	v      Verdict
 	at     int
 }
@@ -116,7 +116,10 @@ func (r *review) service(rr *dns.SVCB, at int) (blocks bool) {
 }
 
 func (r *review) name(text string, t Trigger, at int) (blocks bool) {
-	name, err := dnsname.Append(r.room[:0], text)
+	if r.room == nil {
+		r.room = make([]byte, 0, dnsname.MaxLen)
+	}
+	name, err := dnsname.Append(r.room, text)
 	if err != nil {
 		return false
 	}

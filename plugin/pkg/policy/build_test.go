@@ -1,0 +1,217 @@
+package policy
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+
+	"sinkhole/plugin/pkg/dnsname"
+	"sinkhole/plugin/pkg/list"
+)
+
+// TestBuildRefuses: a refusal names the file, and nothing is built.
+func TestBuildRefuses(t *testing.T) {
+	gone := File{Name: "c2/gone.txt", Open: func() (io.ReadCloser, error) { return nil, os.ErrNotExist }}
+	tests := map[string]struct {
+		cfg   Config
+		files []File
+		is    error
+		want  string
+	}{
+		"a file that is not there": {
+			files: append(filesOf("c2/a.txt: bad.example"), gone),
+			is:    os.ErrNotExist, want: "c2/gone.txt: file does not exist",
+		},
+		"a file that is no list": {
+			files: []File{{Name: "x.txt", Open: source("<html>")}},
+			is:    list.ErrHTML, want: "x.txt: an HTML or XML page, not a list",
+		},
+		"a file over the size limit": {
+			cfg:   Config{MaxSize: 20},
+			files: []File{{Name: "x.txt", Open: source(strings.Repeat("bad.example\n", 3))}},
+			is:    list.ErrSize, want: "x.txt: over the size limit",
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			p, err := Build(tt.cfg, tt.files)
+			if p != nil || !errors.Is(err, tt.is) || err.Error() != tt.want {
+				t.Errorf("%v, %v; want %s", p, err, tt.want)
+			}
+		})
+	}
+}
+
+// TestCheckFindsFaults: what Build checks for itself is found when it is there.
+func TestCheckFindsFaults(t *testing.T) {
+	name, prefix := wire(t, "bad.example"), filesOf("c2/a.txt: bad.example | 192.0.2.0/24 | nothing.example")
+	faults := map[string]struct {
+		plant func(*Policy)
+		want  string
+	}{
+		"none":                         {func(*Policy) {}, ""},
+		"a name that was lost":         {func(p *Policy) { p.names = nil }, `c2/a.txt: "bad.example": read, but not to be found`},
+		"a name of another file":       {func(p *Policy) { p.groups[1].file = 2 }, `c2/a.txt: "bad.example": read, but not to be found`},
+		"a depth that was forgotten":   {func(p *Policy) { p.depths = depths{} }, `c2/a.txt: "bad.example": {Action:pass`},
+		"a face that is not the group": {func(p *Policy) { p.faces[1].own.block = 2 }, `c2/a.txt: "bad.example": {Action:pass`},
+		"a prefix that was lost":       {func(p *Policy) { p.table.Delete(p.addrs[0].prefix) }, `c2/a.txt: "192.0.2.0/24": read, but not to be found`},
+		"a prefix decided wrongly":     {func(p *Policy) { p.addrs[0].verdict = Verdict{} }, `c2/a.txt: "192.0.2.0/24": {Action:pass`},
+	}
+	for what, tt := range faults {
+		t.Run(what, func(t *testing.T) {
+			p, err := Build(testConfig(), append(prefix, filesOf("c2/b.txt: other.example")...))
+			if err != nil {
+				t.Fatal(err)
+			}
+			samples := []sample{
+				{name: name, file: 1, kind: blockSubtree},
+				{prefix: p.addrs[0].prefix, file: 1, kind: blockExact},
+			}
+			tt.plant(p)
+			err = p.check(samples)
+			if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.HasPrefix(err.Error(), tt.want)) {
+				t.Errorf("got %v, want %s", err, tt.want)
+			}
+		})
+	}
+}
+
+// TestBuildChecksASample: of every file, in all its length.
+func TestBuildChecksASample(t *testing.T) {
+	b := newBuilder(testConfig(), 0)
+	for f := range 3 {
+		var text strings.Builder
+		for i := range 3 * checkEvery {
+			fmt.Fprintf(&text, "n%d.f%d.example\n", i, f)
+		}
+		if err := b.read(File{Name: fmt.Sprintf("c2/%d.txt", f), Open: source(text.String())}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(b.samples) != 9 {
+		t.Errorf("%d samples of 3 files of %d rules, want 9", len(b.samples), 3*checkEvery)
+	}
+}
+
+// TestMemory holds the promise of the package comment: of a name there is its
+// own, and 7.5 octets of the index, and one of its value.
+func TestMemory(t *testing.T) {
+	var text strings.Builder
+	octets := 0
+	for i := range 100_000 {
+		name := fmt.Sprintf("name-%d.bad.example", i)
+		octets += len(name) + 2
+		fmt.Fprintln(&text, name)
+	}
+	p, err := Build(testConfig(), []File{{Name: "c2/a.txt", Open: source(text.String())}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if over := float64(p.Stats().Bytes-octets) / 100_000; over > 8.6 {
+		t.Errorf("%.2f octets a name beside its own, want at most 8.6", over)
+	}
+}
+
+// TestTogether asks one Policy from many sides, for the race detector.
+func TestTogether(t *testing.T) {
+	p := build(t, `c2/a.txt: bad.example | @@||ok.bad.example^ | 192.0.2.66
+		allow/o.txt: good.example`)
+	m := answerOf(t, "www.example. A", "www.example. CNAME x.bad.example.")
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for range 100 {
+				p.Decide(Query{Name: []byte("\x02ok\x03bad\x07example\x00")})
+				v, at := p.Review(queryOf(t, m), m)
+				p.Listed(v, queryOf(t, m), m, at)
+				p.Stats()
+			}
+			p.Explain(Query{Name: []byte("\x02ok\x03bad\x07example\x00")})
+		})
+	}
+	wg.Wait()
+}
+
+func TestAllocatesNothing(t *testing.T) {
+	p := build(t, `c2/a.txt: bad.example | @@||ok.bad.example^ | 192.0.2.66 | 2001:db8::/32
+		malware/b.txt: bad.example
+		allow/o.txt: good.example`)
+	long := wire(t, strings.Repeat("a.", 117)+"bad.example")
+	m := answerOf(t, "www.example. A", `www.example. CNAME two.example.
+		two.example. CNAME three.example.
+		three.example. A 198.51.100.1
+		three.example. A 198.51.100.2
+		three.example. AAAA 2001:db8::1`)
+	q := queryOf(t, m)
+	https := answerOf(t, "www.example. HTTPS", "www.example. HTTPS 1 cdn.example. alpn=h2 ipv4hint=198.51.100.1 ipv6hint=::1")
+	addresses := answerOf(t, "www.example. A", "www.example. A 198.51.100.1\nwww.example. AAAA 2001:db9::1")
+	bad, ok, good := wire(t, "www.bad.example"), wire(t, "www.ok.bad.example"), wire(t, "www.good.example")
+	for what, f := range map[string]func(){
+		"Decide, listed":           func() { p.Decide(Query{Name: bad}) },
+		"Decide, with exceptions":  func() { p.Decide(Query{Name: ok}) },
+		"Decide, allowed":          func() { p.Decide(Query{Name: good}) },
+		"Decide, deep":             func() { p.Decide(Query{Name: long}) },
+		"Review, addresses":        func() { p.Review(q, addresses) },
+		"Review, no answer at all": func() { p.Review(q, nil) },
+	} {
+		if n := testing.AllocsPerRun(100, f); n != 0 {
+			t.Errorf("%s: %v allocations", what, n)
+		}
+	}
+	// The room for names, once.
+	for what, f := range map[string]func(){
+		"Review, a chain":         func() { p.Review(q, m) },
+		"Review, an HTTPS record": func() { p.Review(q, https) },
+	} {
+		if n := testing.AllocsPerRun(100, f); n > 1 {
+			t.Errorf("%s: %v allocations, want 1", what, n)
+		}
+	}
+}
+
+func BenchmarkReview(b *testing.B) {
+	p := build(b, `c2/a.txt: bad.example | 192.0.2.66
+		allow/o.txt: good.example`)
+	for what, up := range map[string]string{
+		"an address":           "www.example. A 198.51.100.1",
+		"two links, addresses": "www.example. CNAME two.example.\ntwo.example. CNAME three.example.\nthree.example. A 198.51.100.1\nthree.example. A 198.51.100.2",
+	} {
+		b.Run(what, func(b *testing.B) {
+			m := answerOf(b, "www.example. A", up)
+			q := queryOf(b, m)
+			b.ReportAllocs()
+			for b.Loop() {
+				p.Review(q, m)
+			}
+		})
+	}
+}
+
+// names reads a list into wire names, for asking.
+func names(t testing.TB, f File, o list.ReadOptions) (all [][]byte) {
+	t.Helper()
+	_, err := list.Read(f.Name, f.Open, o, func(r list.Rule) {
+		if r.Name != nil {
+			all = append(all, append([]byte(nil), r.Name...))
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// strangers are names below nothing that is listed, as deep as those.
+func strangers(listed [][]byte) (all [][]byte) {
+	for _, n := range listed {
+		labels := dnsname.Labels(n)
+		text := strings.Repeat("x.", max(labels-2, 0)) + fmt.Sprintf("n%d.example", len(all))
+		name, _ := dnsname.Append(nil, text)
+		all = append(all, name)
+	}
+	return all
+}
