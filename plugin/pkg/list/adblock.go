@@ -32,6 +32,9 @@ func (r *reader) adblock(e []byte) {
 		return
 	}
 	text := rule[:hostLen(rule)]
+	if i := bytes.IndexByte(rule, '^'); i > len(text) && isAddr6(rule[:i]) { // its colons stand in no host's name
+		text = rule[:i]
+	}
 	switch tail := rule[len(text):]; string(tail) {
 	case "^", "^|", "|":
 		r.adblockName(e, text, reach, except)

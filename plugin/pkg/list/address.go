@@ -103,3 +103,11 @@ func isAddr(text []byte) bool {
 	_, ok := parseAddr(text)
 	return ok
 }
+
+// isAddr6 tells an address of IPv6, which may stand in brackets.
+func isAddr6(text []byte) bool {
+	if n := len(text); n > 2 && text[0] == '[' && text[n-1] == ']' {
+		text = text[1 : n-1]
+	}
+	return bytes.IndexByte(text, ':') >= 0 && isAddr(text)
+}
