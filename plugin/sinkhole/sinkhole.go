@@ -36,6 +36,7 @@ var log = clog.NewWithPlugin(pluginName)
 // Sinkhole is the lists in force. Any number of goroutines may use it.
 type Sinkhole struct {
 	cfg    Config
+	dir    string // the drop folder
 	folder *dropdir.Folder
 	guard  list.Guard
 
@@ -72,7 +73,7 @@ func load(cfg Config, dir, kept string, changed func(dropdir.File)) (*Sinkhole, 
 	if err != nil {
 		return nil, err
 	}
-	s := &Sinkhole{cfg: cfg, guard: policy.Guard(cfg.Protect), self: self}
+	s := &Sinkhole{cfg: cfg, dir: dir, guard: policy.Guard(cfg.Protect), self: self}
 	s.folder = dropdir.New(dropdir.Options{
 		Dir:     dir,
 		State:   kept,

@@ -245,7 +245,7 @@ func TestPassedOver(t *testing.T) {
 	s.mkdir(".git")
 	s.mkdir("phishing.bak")
 	for _, name := range []string{
-		".hidden", "a~", "a.tmp", "a.part", "a.partial", "a.swp", "a.new", "a.bak", "README.md",
+		".hidden", "a~", "a.tmp", "a.part", "a.partial", "a.swp", "a.new", "a.bak", "README.md", "embed.go",
 		".git/config", "phishing.bak/list.txt", "clients.txt",
 	} {
 		s.write(name, "x\n")

@@ -20,8 +20,10 @@ const (
 	gather = 50 * time.Millisecond
 
 	// A walk may take one part in restShare of the time, however many changes
-	// are noticed.
+	// are noticed; in a folder that takes long to walk more, lest what is
+	// dropped waits for longer than restMost.
 	restShare = 10
+	restMost  = time.Second
 )
 
 // notices is who notices changes: fsnotify, or a test.
@@ -96,7 +98,7 @@ func (f *Folder) next(ctx context.Context) (due, free time.Time) {
 			due = d
 		}
 	}
-	free = time.Now().Add(restShare * f.last.took)
+	free = time.Now().Add(min(restShare*f.last.took, restMost))
 	return later(due, free), free
 }
 

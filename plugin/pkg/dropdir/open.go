@@ -16,13 +16,14 @@ import (
 	"syscall"
 )
 
-// passedOver: names of files that are not finished, not meant, or not lists.
-// What is below a folder of such a name is passed over too.
+// passedOver: names of files that are not finished, not meant, or not for us: a
+// README, the Go file that embeds a folder. What is below a folder of such a name
+// is passed over too.
 func passedOver(name string) bool {
 	if strings.HasPrefix(name, ".") {
 		return true
 	}
-	for _, suffix := range []string{"~", ".tmp", ".part", ".partial", ".swp", ".new", ".bak", ".md"} {
+	for _, suffix := range []string{"~", ".tmp", ".part", ".partial", ".swp", ".new", ".bak", ".md", ".go"} {
 		if strings.HasSuffix(name, suffix) {
 			return true
 		}

@@ -79,7 +79,9 @@ func (s store) has(sum string) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
-// put keeps the octets of r, which must have this hash.
+// put keeps the octets of r, which must have this hash. It does not wait for the
+// disk, for what came should be in force first: sync does, before the index names
+// the copy.
 func (s store) put(r io.Reader, sum string) error {
 	if s.has(sum) {
 		return nil
@@ -95,11 +97,24 @@ func (s store) put(r io.Reader, sum string) error {
 	if err == nil && wrote != sum {
 		err = errChanged
 	}
+	if err == nil {
+		err = os.Rename(f.Name(), s.path(sum))
+	}
 	if err != nil {
 		statedir.Discard(f)
 		return err
 	}
-	return statedir.Commit(f, s.path(sum))
+	return f.Close()
+}
+
+// sync waits until the copy is on the disk.
+func (s store) sync(sum string) error {
+	f, err := s.open(sum)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return f.Sync()
 }
 
 func (s store) drop(sum string) { os.Remove(s.path(sum)) }
@@ -257,7 +272,7 @@ func (f *Folder) persist(ctx context.Context, dir folder) {
 	var all []kept
 	for _, e := range f.sorted() {
 		if v := e.force; v != nil && (e.kept == nil || e.kept.SHA256 != v.SHA256) {
-			if f.store.has(v.SHA256) || f.copyAgain(ctx, dir, e) {
+			if f.kept(ctx, dir, e) {
 				e.kept, f.unsaved = v, true
 			} else {
 				missing = true
@@ -288,6 +303,17 @@ func (f *Folder) persist(ctx context.Context, dir folder) {
 		}
 	}
 	f.named = named
+}
+
+// kept: the version in force has a copy on the disk.
+func (f *Folder) kept(ctx context.Context, dir folder, e *entry) bool {
+	sum := e.force.SHA256
+	if !f.store.has(sum) && !f.copyAgain(ctx, dir, e) {
+		return false
+	}
+	err := f.store.sync(sum)
+	f.stateFailed(err)
+	return err == nil
 }
 
 // copyAgain keeps a version that came in force without a copy, if its file is
