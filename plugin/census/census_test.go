@@ -317,6 +317,27 @@ func TestStatusAndWarnings(t *testing.T) {
 	})
 }
 
+// TestSuspectEntry: a name that many lines ask for is a mistake of its list.
+func TestSuspectEntry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, t.TempDir(), "", newNetwork())
+		for i := range 19 {
+			b.asks(fmt.Sprintf("192.0.2.%d", i+1), "c2.example.", 1)
+		}
+		if n := len(b.report(control.ReportRequest{}).Clients); n != 19 {
+			t.Errorf("19 lines ask for it: %d flagged, want all", n)
+		}
+		b.asks("192.0.2.20", "c2.example.", 1)
+		if n := len(b.report(control.ReportRequest{}).Clients); n != 0 {
+			t.Errorf("20 lines ask for it: %d flagged, want none", n)
+		}
+		w := b.gen.census.Warnings()
+		if len(w) != 1 || !strings.HasPrefix(w[0], "census: list entries are suspect: c2.example (c2); 5 in 1,000") {
+			t.Errorf("warnings %q", w)
+		}
+	})
+}
+
 // TestStateThatCannotBeMade: the start fails with a sentence, and nothing is left.
 func TestStateThatCannotBeMade(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")

@@ -26,6 +26,7 @@ func (c *Census) look(now, since tally.Pane, each func(judge.Finding)) {
 		Since:    since,
 		Warmup:   now.Start().Before(c.first.Add(t.Warmup)),
 		Trusted:  t.lines.SourcesTrusted(),
+		Suspects: c.crowd.suspects,
 		Settings: &t.Settings,
 	}
 	for rec := range c.tally.Records() {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"sinkhole/plugin/pkg/judge"
@@ -17,6 +18,8 @@ type crowd struct {
 	median  uint64 // of all classes, in queries an hour
 	active  int
 	classes [subscriber.Resolver + 1]judge.Crowd
+	// suspects are the entries of lists that too many of them ask for.
+	suspects map[judge.Entry]bool
 }
 
 func (c *crowd) of(class subscriber.Class) judge.Crowd { return c.classes[class] }
@@ -32,9 +35,33 @@ func (c *Census) measure(now time.Time) {
 		h := p.Of(subscriber.Class(class))
 		found.classes[class] = judge.Crowd{Active: h.Active(), Median: h.Median(), High: h.Quantile(topShare)}
 	}
+	found.suspects = judge.Suspects(c.tally.Records(), found.active, tally.PaneOf(now))
+	c.warnOf(found.suspects)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.crowd = found
+}
+
+// maxSuspects is how many suspect entries a warning names.
+const maxSuspects = 5
+
+// warnOf says which entries of lists are suspect.
+func (c *Census) warnOf(suspects map[judge.Entry]bool) {
+	if len(suspects) == 0 {
+		c.well("suspects")
+		return
+	}
+	var names []string
+	for e := range suspects {
+		names = append(names, fmt.Sprintf("%s (%s)", e.Name, e.Category))
+	}
+	slices.Sort(names)
+	more := ""
+	if n := len(names) - maxSuspects; n > 0 {
+		names, more = names[:maxSuspects], fmt.Sprintf(" and %d more", n)
+	}
+	c.warn("suspects", "list entries are suspect: %s%s; 5 in 1,000 of all active lines asked for such a name within ten minutes, so it is no evidence against any; look who lists it",
+		strings.Join(names, ", "), more)
 }
 
 // Status is the census as `sinkhole status` shows it.

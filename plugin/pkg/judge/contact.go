@@ -25,6 +25,10 @@ func (c *contact) panes(sure bool) []tally.Pane {
 func (j *judging) gather() {
 	for i := range j.rec.Sightings {
 		s := &j.rec.Sightings[i]
+		if j.env.Suspects[entryOf(s)] {
+			j.misled = true
+			continue
+		}
 		if s.Weight <= 0 {
 			continue
 		}

@@ -57,7 +57,9 @@ type Environment struct {
 	// at most watch.
 	Warmup bool
 	// Trusted: the access network lets no forged source through (BCP 38).
-	Trusted  bool
+	Trusted bool
+	// Suspects are entries of lists that are no evidence (see Suspects).
+	Suspects map[Entry]bool
 	Settings *Settings
 }
 
@@ -145,6 +147,9 @@ type judging struct {
 	rec      *tally.Record
 	env      Environment
 	contacts []contact
+	// misled: some contact is with a suspect entry, so that what level the line
+	// reached by it is no level that it should have reached.
+	misled bool
 }
 
 // side is one half of the judgement: on all that was counted, or on what could

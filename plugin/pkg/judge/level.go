@@ -102,7 +102,7 @@ func (j *judging) confirms(sure side) bool {
 // remember raises f to the highest level that the line reached since env.Since,
 // with the score of that time.
 func (j *judging) remember(f *Finding) {
-	for l := Confirmed; l >= max(f.Level, Watch); l-- {
+	for l := Confirmed; l >= max(f.Level, Watch) && !j.misled; l-- {
 		m := j.rec.Mark(int(l - Watch))
 		if m.Pane == 0 || m.Pane < j.env.Since {
 			continue
