@@ -252,6 +252,18 @@ func TestReload(t *testing.T) {
 	end(t, inst)
 }
 
+// A state in the drop folder would be read as lists, its copies of lists too.
+func TestStateInTheDropFolder(t *testing.T) {
+	p := newPlace(t, nil)
+	for _, state := range []string{p.lists, filepath.Join(p.lists, "state")} {
+		_, err := open(with(func(c *Config) { c.Lists = p.lists }), state)
+		want := "lists " + p.lists + ": the state " + state + " lies in it, and would be read as lists; want a folder of its own"
+		if err == nil || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+}
+
 func TestNoListsNoFolder(t *testing.T) {
 	p := newPlace(t, nil)
 	p.lists = filepath.Join(p.lists, "none")

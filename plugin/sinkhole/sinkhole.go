@@ -54,10 +54,20 @@ var keptDir = filepath.Join("last-good", "lists")
 // open reads the lists, and returns once they are in force and followed.
 func open(cfg Config, state string) (*Sinkhole, error) {
 	begun := time.Now()
-	s, err := load(cfg, cfg.Folder(state), filepath.Join(state, keptDir), tell)
+	dir := cfg.Folder(state)
+	if within(state, dir) {
+		return nil, fmt.Errorf("lists %s: the state %s lies in it, and would be read as lists; want a folder of its own", dir, state)
+	}
+	begins := true // what is in force then is told in one line
+	s, err := load(cfg, dir, filepath.Join(state, keptDir), func(f dropdir.File) {
+		if !begins || f.State != dropdir.InForce {
+			tell(f)
+		}
+	})
 	if err != nil {
 		return nil, err
 	}
+	begins = false
 	figures := s.inForce.Load().Stats()
 	log.Infof("%d names and %d prefixes of %d lists in force, after %s",
 		figures.Names, figures.Addresses, len(figures.Files), time.Since(begun).Round(time.Millisecond))
@@ -65,6 +75,17 @@ func open(cfg Config, state string) (*Sinkhole, error) {
 	s.cancel = cancel
 	s.follows.Go(func() { s.folder.Run(ctx) })
 	return s, nil
+}
+
+// within: path is dir, or lies below it.
+func within(path, dir string) bool {
+	path, err := filepath.Abs(path)
+	dir, err2 := filepath.Abs(dir)
+	if err != nil || err2 != nil {
+		return false
+	}
+	rel, err := filepath.Rel(dir, path)
+	return err == nil && filepath.IsLocal(rel)
 }
 
 // load reads the lists in dir once. kept "" keeps no last good versions.

@@ -353,8 +353,10 @@ func TestShrink(t *testing.T) {
 	s.look("")
 	s.wantFile("malware/a.txt", LastGood, why)
 
-	if _, err := s.f.Look(t.Context(), "malware/b.txt"); !errors.Is(err, ErrNoFile) {
-		t.Errorf("accepting a file that is not there: %v, want %v", err, ErrNoFile)
+	for _, name := range []string{"malware/b.txt", ".", "malware", "../x", "/etc/hostname"} {
+		if _, err := s.f.Look(t.Context(), name); !errors.Is(err, ErrNoFile) {
+			t.Errorf("accepting %s, which is no file there: %v, want %v", name, err, ErrNoFile)
+		}
 	}
 	s.write("malware/c.txt", "bad\n")
 	s.look("malware/c.txt")
@@ -605,7 +607,18 @@ func TestApplyRefuses(t *testing.T) {
 	s.want(map[string]string{"malware/a.txt": "two\n", "malware/b.txt": "three\n"})
 	s.wantFile("malware/a.txt", InForce, "")
 
+	// What could not be put in force and is not wanted any more is forgotten.
 	s.refuse = errors.New("no room")
+	s.write("malware/a.txt", "four\n")
+	s.look("")
+	s.wantWarning("no room")
+	s.write("malware/a.txt", "bad\n")
+	s.look("")
+	s.wantFile("malware/a.txt", LastGood, "bad")
+	if w := s.f.Warnings(); len(w) != 1 {
+		t.Errorf("the warnings are %q, want one, about the file", w)
+	}
+
 	s.f = New(s.o)
 	if err := s.f.Start(t.Context()); err != s.refuse {
 		t.Errorf("Start says %v, want %v", err, s.refuse)

@@ -197,6 +197,24 @@ func TestLookBesideRun(t *testing.T) {
 	}
 }
 
+// An overflown queue of events has lost some: all is looked at.
+func TestOverflow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t)
+		s.start()
+		errs := make(chan error)
+		ctx, cancel := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		wg.Go(func() { s.f.follow(ctx, notices{errors: errs}) })
+		synctest.Wait()
+		s.writeAt("malware/a.txt", "one\n", -2*time.Hour)
+		errs <- fsnotify.ErrEventOverflow
+		s.after(0, "one\n")
+		cancel()
+		wg.Wait()
+	})
+}
+
 // bubble runs test in a bubble of synctest, with a stage whose folder has the
 // bubble's time, and follows it with notices of the test's own.
 func bubble(t *testing.T, test func(t *testing.T, s *stage, notice func())) {

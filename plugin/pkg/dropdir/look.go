@@ -269,7 +269,9 @@ func (f *Folder) apply(ctx context.Context, now time.Time, h haste) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if changed {
+	if !changed {
+		f.applyErr = nil // what could not be put in force is not wanted any more
+	} else {
 		if f.applyErr != nil && !f.fresh && !h.now && now.Before(f.applyAgain) {
 			return nil
 		}

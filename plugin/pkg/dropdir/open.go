@@ -258,14 +258,18 @@ func (f *Folder) openVersion(name, sum string) (io.ReadCloser, error) {
 	return &proven{file: file, h: sha256.New(), sum: sum}, nil
 }
 
+// exists: there is something of this name that a look would find.
 func (f *Folder) exists(name string) bool {
+	if hidden(name) {
+		return false
+	}
 	dir, err := openFolder(f.o.Dir)
 	if err != nil {
 		return false
 	}
 	defer dir.root.Close()
-	_, err = dir.root.Lstat(name)
-	return err == nil
+	info, err := dir.root.Lstat(name)
+	return err == nil && !info.IsDir()
 }
 
 type acceptError struct{ name string }
