@@ -12,7 +12,7 @@ import (
 
 // distributionAnchors is where Debian and Ubuntu keep the root's keys (package
 // dns-root-data).
-const distributionAnchors = "/usr/share/dns/root.key"
+var distributionAnchors = "/usr/share/dns/root.key"
 
 // maxAnchors bounds a file of anchors, in bytes; Debian's has 768.
 const maxAnchors = 1 << 20

@@ -34,8 +34,19 @@ const (
 	stopWithin = 3 * time.Second
 )
 
+// pace is how patient a child is dealt with.
+type pace struct {
+	answer time.Duration // until the first answer
+	reply  time.Duration // to a question whether it lives
+	look   time.Duration // between questions whether it lives
+	deaf   int           // such questions in a row without an answer
+	stop   time.Duration // from TERM to KILL
+}
+
+var usualPace = pace{answerWithin, replyWithin, lookEvery, deafAfter, stopWithin}
+
 var (
-	errDeaf = errors.New("unbound: child killed: it answered nothing for " + (deafAfter * lookEvery).String())
+	errLeft = errors.New("left")
 	// errTracking: it left over its own file of anchors.
 	errTracking = errors.New("unbound: child cannot keep its own trust anchors")
 )
@@ -43,6 +54,7 @@ var (
 // life is one process, from its start to its end.
 type life struct {
 	plan    *plan
+	pace    pace
 	journal *journal
 	heard   *atomic.Bool
 
@@ -53,8 +65,8 @@ type life struct {
 	begun   time.Time
 }
 
-func newLife(p *plan, heard *atomic.Bool) *life {
-	return &life{plan: p, heard: heard, journal: new(journal), started: make(chan error, 1), gone: make(chan struct{})}
+func newLife(p *plan, pace pace, heard *atomic.Bool) *life {
+	return &life{plan: p, pace: pace, heard: heard, journal: new(journal), started: make(chan error, 1), gone: make(chan struct{})}
 }
 
 func (l *life) pid() int { return l.cmd.Process.Pid }
@@ -125,7 +137,7 @@ func (l *life) hold(conf *os.File) {
 
 // await asks until it answers.
 func (l *life) await(ctx context.Context) error {
-	end := time.NewTimer(answerWithin)
+	end := time.NewTimer(l.pace.answer)
 	defer end.Stop()
 	for {
 		if l.answered(ctx) {
@@ -137,17 +149,15 @@ func (l *life) await(ctx context.Context) error {
 		case <-l.gone:
 			return errLeft
 		case <-end.C:
-			return fmt.Errorf("unbound: child killed: no answer within %s", answerWithin)
+			return fmt.Errorf("unbound: child killed: no answer within %s", l.pace.answer)
 		case <-time.After(askEvery):
 		}
 	}
 }
 
-var errLeft = errors.New("left")
-
 // watch looks after a child that answers, until it leaves, is deaf, or ctx ends.
 func (l *life) watch(ctx context.Context) error {
-	tick := time.NewTicker(lookEvery)
+	tick := time.NewTicker(l.pace.look)
 	defer tick.Stop()
 	for deaf := 0; ; {
 		select {
@@ -161,8 +171,8 @@ func (l *life) watch(ctx context.Context) error {
 		case l.heard.Swap(false), l.answered(ctx):
 			deaf = 0
 		default:
-			if deaf++; deaf == deafAfter {
-				return errDeaf
+			if deaf++; deaf == l.pace.deaf {
+				return fmt.Errorf("unbound: child killed: it answered nothing for %s", time.Duration(deaf)*l.pace.look)
 			}
 		}
 	}
@@ -170,7 +180,7 @@ func (l *life) watch(ctx context.Context) error {
 
 // answered asks the child for its secret.
 func (l *life) answered(ctx context.Context) bool {
-	ctx, cancel := context.WithTimeout(ctx, replyWithin)
+	ctx, cancel := context.WithTimeout(ctx, l.pace.reply)
 	defer cancel()
 	var d net.Dialer
 	conn, err := d.DialContext(ctx, "udp", l.plan.addr.String())
@@ -210,7 +220,7 @@ func (l *life) end(why error) error {
 		select {
 		case <-l.gone:
 			return nil
-		case <-time.After(stopWithin):
+		case <-time.After(l.pace.stop):
 		}
 	}
 	if !errors.Is(why, errLeft) {

@@ -84,6 +84,7 @@ type Child struct {
 	// live runs the child once, and says for how long it has answered.
 	live func(context.Context) (answered time.Duration, err error)
 
+	pace  pace
 	heard atomic.Bool
 
 	mu      sync.Mutex // guards what follows
@@ -96,7 +97,7 @@ type Child struct {
 
 // New makes a child that is not running.
 func New(s Settings, e Events) *Child {
-	c := &Child{settings: s.complete(), events: e}
+	c := &Child{settings: s.complete(), events: e, pace: usualPace}
 	c.live = c.liveOnce
 	return c
 }
@@ -222,7 +223,7 @@ func (c *Child) liveOnce(ctx context.Context) (answered time.Duration, err error
 		return 0, err
 	}
 	c.heard.Store(false)
-	l := newLife(plan, &c.heard)
+	l := newLife(plan, c.pace, &c.heard)
 	c.update(func(s *Status) {
 		s.Version, s.Path = plan.program.Version, plan.program.Path
 		s.Addr, s.Anchors, s.Tracked, s.LeftOut = plan.addr, plan.anchors, plan.tracked != "", plan.leftOut
