@@ -229,7 +229,8 @@ func TestReload(t *testing.T) {
 		"in a later startup": p.corefile("", "fails startup"),
 		"in a listener": caddy.CaddyfileInput{ServerTypeName: "dns", Filepath: "Corefile", Contents: fmt.Appendf(nil,
 			".:%d {\nbind 127.0.0.1\nsinkhole {\nlists %s\nstate %s\n}\n}\n", taken.LocalAddr().(*net.UDPAddr).Port, p.lists, p.state)},
-		"with lists of its own": p.corefile("category malware", "fails startup"),
+		"with lists of its own":         p.corefile("category malware", "fails startup"),
+		"with a drop folder of its own": place{t.TempDir(), p.state}.corefile("", "fails startup"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := active(t)
@@ -249,6 +250,12 @@ func TestReload(t *testing.T) {
 			soon(t, inst, "bad.example", "NXDOMAIN")
 		})
 	}
+	end(t, inst)
+
+	// And the last good versions are those of the Corefile that was in force.
+	drop(t, p.lists, map[string]string{"malware/a.txt": ""})
+	inst = begin(t, p.corefile("", ""))
+	soon(t, inst, "bad.example", sinkholed)
 	end(t, inst)
 }
 
