@@ -33,6 +33,7 @@ type plan struct {
 	asked   int    // questions in a file for dnsperf
 	rounds  int
 	seconds int    // of load a round
+	waiting int    // questions on their way at once
 	starts  int    // of a server that is timed
 	count   string // for how long, or how often, one count is timed
 	binary  string
@@ -41,7 +42,7 @@ type plan struct {
 
 var whole = plan{
 	list: "../shared/lists/plain/real-million.txt.zst", names: 1_000_000, cached: 10_000, asked: 100_000,
-	rounds: 5, seconds: 5, starts: 3, count: "1s", binary: "bin/sinkhole",
+	rounds: 5, seconds: 5, waiting: 400, starts: 3, count: "1s", binary: "bin/sinkhole",
 }
 
 func main() {

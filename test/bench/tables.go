@@ -51,9 +51,9 @@ func (r results) markdown(now time.Time) string {
 
 func (r results) writeQueries(write func(string, ...any)) {
 	write("## Queries\n")
-	write("A listed name (each once before any comes again) and a cached one (%s names, Zipf), by `dnsperf %s -l %d`, %d rounds. Both servers answer listed names NXDOMAIN. CPU is user plus system time of the server and its children over answered queries. The ratio is to Unbound's CPU.\n",
-		thousands(r.plan.cached), strings.Join(generator, " "), r.plan.seconds, r.plan.rounds)
-	write("| server | question | queries a second | CPU a query | ratio |\n| --- | --- | --- | --- | --- |")
+	write("A listed name (each once before any comes again) and a cached one (%s names, Zipf), by `dnsperf %s`, %d rounds. Both servers answer listed names NXDOMAIN. CPU is user plus system time of the server and its children over answered queries. The ratio is to Unbound's CPU.\n",
+		thousands(r.plan.cached), strings.Join(r.plan.generator(), " "), r.plan.rounds)
+	write("| server | question | queries a second | CPU a query | ratio | lost |\n| --- | --- | --- | --- | --- | --- |")
 	peers := map[string]float64{}
 	for _, s := range r.queries {
 		if s.server == labels[1] {
@@ -64,7 +64,7 @@ func (r results) writeQueries(write func(string, ...any)) {
 		for _, s := range r.queries {
 			if s.kind == k.name {
 				m := s.median()
-				write("| %s | %s | %s | %.1f µs | %.2f |", s.server, s.kind, thousands(int(m.qps)), m.us, m.us/peers[s.kind])
+				write("| %s | %s | %s | %.1f µs | %.2f | %.2f %% |", s.server, s.kind, thousands(int(m.qps)), m.us, m.us/peers[s.kind], m.lost)
 			}
 		}
 	}
@@ -72,11 +72,11 @@ func (r results) writeQueries(write func(string, ...any)) {
 }
 
 func (s series) median() sample {
-	var qps, us []float64
+	var qps, us, lost []float64
 	for _, x := range s.samples {
-		qps, us = append(qps, x.qps), append(us, x.us)
+		qps, us, lost = append(qps, x.qps), append(us, x.us), append(lost, x.lost)
 	}
-	return sample{median(qps), median(us)}
+	return sample{median(qps), median(us), median(lost)}
 }
 
 func (r results) writeLoads(write func(string, ...any)) {
