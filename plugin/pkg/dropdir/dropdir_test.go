@@ -19,7 +19,7 @@ import (
 // stage is a drop folder with an owner that reads its files as lines. A file
 // whose first line is "bad" is refused, and so is an empty one.
 type stage struct {
-	t   *testing.T
+	t   testing.TB
 	dir string
 	o   Options
 	f   *Folder
@@ -32,7 +32,7 @@ type stage struct {
 	refuse  error // what Apply says
 }
 
-func newStage(t *testing.T) *stage {
+func newStage(t testing.TB) *stage {
 	t.Helper()
 	s := &stage{t: t, dir: filepath.Join(t.TempDir(), "lists"), reads: map[string]int{}}
 	s.mkdir("malware")
@@ -535,7 +535,7 @@ func TestBrokenState(t *testing.T) {
 	}
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -650,14 +650,31 @@ func TestTooLarge(t *testing.T) {
 func TestTenThousandFiles(t *testing.T) {
 	s := newStage(t)
 	s.o.State = "" // ten thousand times fsync would be a test of the disk
-	want := map[string]string{}
-	for i := range 10_000 {
-		name := fmt.Sprintf("malware/%05d.txt", i)
-		want[name] = fmt.Sprintf("%d\n", i)
-		s.write(name, want[name])
-	}
+	want := s.many(10_000)
 	s.start()
 	s.want(want)
+}
+
+// many writes so many files, and says what is in them.
+func (s *stage) many(n int) map[string]string {
+	all := map[string]string{}
+	for i := range n {
+		name := fmt.Sprintf("malware/%05d.txt", i)
+		all[name] = fmt.Sprintf("%d\n", i)
+		s.write(name, all[name])
+	}
+	return all
+}
+
+// BenchmarkLook looks at ten thousand files that rest.
+func BenchmarkLook(b *testing.B) {
+	s := newStage(b)
+	s.o.State, s.o.Settle = "", 0
+	s.many(10_000)
+	s.start()
+	for b.Loop() {
+		s.f.next(b.Context())
+	}
 }
 
 func TestOddNames(t *testing.T) {

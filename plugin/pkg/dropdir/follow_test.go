@@ -42,7 +42,7 @@ func (s *stage) soon(want map[string]string) {
 
 // poll waits for what should come soon; long, for the machine may be busy, and
 // less than walkEvery, for that would find it too.
-func poll(t *testing.T, done func() bool) {
+func poll(t testing.TB, done func() bool) {
 	t.Helper()
 	for end := time.Now().Add(walkEvery / 2); !done() && time.Now().Before(end); {
 		time.Sleep(5 * time.Millisecond)

@@ -189,7 +189,7 @@ func (f *Folder) readOnce(ctx context.Context, dir folder, e *entry, accept bool
 }
 
 // known: these octets have been judged.
-func (f *Folder) known(e *entry, info fileTime, sum string, accept bool) bool {
+func (f *Folder) known(e *entry, info fs.FileInfo, sum string, accept bool) bool {
 	switch {
 	case e.force != nil && e.force.SHA256 == sum && e.judged:
 		e.next = nil
@@ -207,9 +207,6 @@ func (f *Folder) known(e *entry, info fileTime, sum string, accept bool) bool {
 	}
 	return false
 }
-
-// fileTime is the part of a file's description that known needs.
-type fileTime interface{ ModTime() time.Time }
 
 // judge asks Read about one version, and then the shrink guard.
 func (f *Folder) judge(e *entry, n *newest, accept bool, open func() (io.ReadCloser, error)) (err error) {
@@ -269,17 +266,17 @@ func (f *Folder) apply(ctx context.Context, now time.Time, h haste) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if !changed {
+	switch {
+	case !changed:
 		f.applyErr = nil // what could not be put in force is not wanted any more
-	} else {
-		if f.applyErr != nil && !f.fresh && !h.now && now.Before(f.applyAgain) {
-			return nil
+	case f.applyErr != nil && !f.fresh && !h.now && now.Before(f.applyAgain):
+		return nil
+	default:
+		err := f.put(ctx, set)
+		if ctx.Err() != nil {
+			return ctx.Err()
 		}
-		f.applyErr, f.fresh = f.put(ctx, set), false
-		if err := ctx.Err(); err != nil {
-			f.fresh = true
-			return err
-		}
+		f.applyErr, f.fresh = err, false
 	}
 	if f.applyErr != nil {
 		f.applyAgain = time.Now().Add(walkEvery)
