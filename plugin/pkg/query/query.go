@@ -63,11 +63,11 @@ const (
 type form uint8
 
 const (
-	silence form = iota
-	header       // 12 octets
-	options      // the header, and an OPT where the query had one
-	question     // the header and the question
-	whole        // the question, and an OPT where the query had one
+	silence  form = iota
+	header        // 12 octets
+	options       // the header, and an OPT where the query had one
+	question      // the header and the question
+	whole         // the question, and an OPT where the query had one
 )
 
 const noEDE = -1
