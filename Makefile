@@ -11,6 +11,8 @@ T := 30s
 
 # No compiler but Go's is needed, and tests share what the build compiled.
 export CGO_ENABLED := 0
+# Lists what is not formatted, or does not parse, and fails if there is any.
+GOFMT := ! gofmt -l blocklists cmd corefile plugin test 2>&1 | grep .
 # sudo and cron leave these out.
 export PATH := $(PATH):/usr/local/go/bin:/usr/local/sbin:/usr/sbin
 
@@ -23,13 +25,13 @@ help: ## say what there is
 run: go ## serve on 127.0.0.1:1053 and [::1]:1053, with blocklists/ as the drop folder
 	@.ci/need serve
 	@.ci/build ./cmd/sinkhole bin/sinkhole
-	@exec .ci/serve
+	@exec setpriv --pdeathsig TERM .ci/serve # whatever ends make ends it
 
 test: go staticcheck ## install what the tests need and run all that CI runs
 	@.ci/need test
 	@.ci/build ./test/count .tools/count
 	@.tools/count \
-		gofmt       'test -z "$$(gofmt -l blocklists cmd corefile plugin test | tee /dev/stderr)"' \
+		gofmt       '$(GOFMT)' \
 		vet         'go vet ./...' \
 		staticcheck '.tools/staticcheck ./...' \
 		tests       'go test -json ./...' \
@@ -45,7 +47,7 @@ bench: build ## measure, beside Unbound, and write BENCHMARKS.md
 	@.tools/bench -out BENCHMARKS.md
 
 lint: go staticcheck ## gofmt, vet and staticcheck
-	@test -z "$$(gofmt -l blocklists cmd corefile plugin test | tee /dev/stderr)"
+	@$(GOFMT)
 	@go vet ./...
 	@.tools/staticcheck ./...
 
