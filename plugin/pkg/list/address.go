@@ -29,7 +29,7 @@ func (r *reader) address(e []byte, own, except bool) bool {
 	if n := len(e); n > 2 && e[0] == '[' && e[n-1] == ']' {
 		text = e[1 : n-1]
 	}
-	if !addrShape(text) {
+	if !addrShape(text) || spaced(text) { // a zone may hold blanks: fe80::1%lo0 localhost
 		return false
 	}
 	if addr, ok := parseAddr(text); ok {

@@ -60,7 +60,7 @@ func hostAndMore(e []byte) passReason {
 	if portLike(e) {
 		return passPort
 	}
-	if bytes.ContainsAny(e, "^|*") {
+	if bytes.ContainsAny(e, "^|*&?=") {
 		return passPattern
 	}
 	if i := bytes.IndexByte(e, '$'); i > 0 {

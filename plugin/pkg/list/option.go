@@ -81,8 +81,12 @@ func (o *Options) set(field string) bool {
 	return true
 }
 
-// categoryName: what can be a folder's name and a label of a metric.
+// categoryName: what can be a folder's name and a label of a metric, and no
+// folder that means something else.
 func categoryName(s string) bool {
+	if s == "allow" || s == "clients" || s == "rpz" {
+		return false
+	}
 	for _, c := range []byte(s) {
 		if host[c] == 0 {
 			return false

@@ -15,7 +15,14 @@ func (r *reader) wildcard(e []byte) {
 		return
 	}
 	name = name[1:]
-	if bytes.ContainsAny(name, "*^|$") && !spaced(name) {
+	switch {
+	case spaced(name) && zoneRecord(e):
+		r.refuse(e, whyRecord)
+		return
+	case spaced(name):
+		r.refuse(e, whySpace)
+		return
+	case bytes.ContainsAny(name, "*^|$"):
 		r.pass(passPattern)
 		return
 	}
