@@ -2,6 +2,8 @@ package subscribers
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -35,17 +37,25 @@ const (
 	// prefix stands before the names of class files: they lie in the drop folder.
 	prefix = "clients/"
 
-	// keptDir is where in the state the last good versions lie.
-	keptDir = "classes"
-
 	settle = 2 * time.Second // a file rests so long before it is read
 	shrink = 50              // percent of its entries that a file may lose
 )
 
+// kept is where in the state the last good versions of the files in dir lie. Each
+// folder has a place of its own: a Corefile that names another one, and is
+// refused by what starts after us, leaves this one's as it is.
+func kept(state, dir string) string {
+	if abs, err := filepath.Abs(dir); err == nil {
+		dir = abs
+	}
+	sum := sha256.Sum256([]byte(dir))
+	return filepath.Join(state, "classes", hex.EncodeToString(sum[:4]))
+}
+
 // openFolder reads the folder dir, and returns once its files are in force and
 // followed.
 func openFolder(dir, state string) (*folder, error) {
-	f := newFolder(dir, filepath.Join(state, keptDir), tell)
+	f := newFolder(dir, kept(state, dir), tell)
 	if err := f.files.Start(context.Background()); err != nil {
 		return nil, fmt.Errorf("classes %s: %w", dir, err)
 	}

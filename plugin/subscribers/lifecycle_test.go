@@ -297,11 +297,11 @@ func TestReloadThatFails(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer end(t, inst)
 	before, _ := Active()
 	var told atomic.Int32
 	before.OnClasses(func() { told.Add(1) })
-	other := newPlace(t, nil)
+	other := newPlace(t, map[string]string{"mail/z.txt": "192.0.2.99\n"})
+	other.state = p.state
 	for name, corefile := range map[string]string{
 		"in our setup":       p.corefile("lines 0 0", ""),
 		"in another's setup": p.corefile("lines 24 64", "tls none none"),
@@ -324,6 +324,14 @@ func TestReloadThatFails(t *testing.T) {
 	look(t, "")
 	if told.Load() != 1 {
 		t.Errorf("told %d times, want once", told.Load())
+	}
+	end(t, inst)
+	if err := os.RemoveAll(p.clients); err != nil {
+		t.Fatal(err)
+	}
+	serve(t, p.corefile("", ""))
+	if got, want := class(t, "192.0.2.25")+", "+class(t, "192.0.2.99"), "mail, fixed"; got != want {
+		t.Errorf("the last good versions, after a Corefile with another folder was refused: got %s, want %s", got, want)
 	}
 }
 

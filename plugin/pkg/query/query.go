@@ -100,15 +100,6 @@ var replies = [numVerdict]struct {
 // String is the verdict's word in metrics.
 func (v Verdict) String() string { return replies[v].word }
 
-// Verdicts are all verdicts that let nothing pass.
-func Verdicts() []Verdict {
-	var all []Verdict
-	for v := Pass + 1; v < numVerdict; v++ {
-		all = append(all, v)
-	}
-	return all
-}
-
 // Judge says what becomes of m. served: it comes from a subscriber.
 func Judge(m *dns.Msg, served bool) Verdict {
 	if m.Response {

@@ -235,7 +235,7 @@ func TestStranger(t *testing.T) {
 
 func TestVerdictWords(t *testing.T) {
 	seen := map[string]bool{Pass.String(): true}
-	for _, v := range Verdicts() {
+	for v := Pass + 1; v < numVerdict; v++ {
 		if v.String() == "" || seen[v.String()] {
 			t.Errorf("verdict %d: the word %q is none, or another's", v, v)
 		}

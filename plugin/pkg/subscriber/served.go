@@ -2,7 +2,6 @@ package subscriber
 
 import (
 	"net/netip"
-	"slices"
 
 	"github.com/gaissmai/bart"
 )
@@ -24,9 +23,6 @@ func NewServed(prefixes []netip.Prefix) *Served {
 
 // Has tells whether a may ask.
 func (s *Served) Has(a netip.Addr) bool { return s.set.Contains(a.Unmap()) }
-
-// Prefixes are the prefixes of the set, sorted.
-func (s *Served) Prefixes() []netip.Prefix { return slices.Collect(s.set.AllSorted()) }
 
 // Private are loopback and the addresses that no one has on the Internet: who
 // may ask unless an operator says otherwise.

@@ -2,7 +2,6 @@ package subscriber
 
 import (
 	"net/netip"
-	"slices"
 	"testing"
 )
 
@@ -39,13 +38,5 @@ func TestServed(t *testing.T) {
 	}
 	if s.Has(netip.Addr{}) {
 		t.Error("no address is served")
-	}
-	want := []string{"10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "172.16.0.0/12", "192.0.2.0/24", "192.168.0.0/16", "198.51.100.0/24", "::1/128", "fc00::/7", "fe80::/10"}
-	var got []string
-	for _, p := range s.Prefixes() {
-		got = append(got, p.String())
-	}
-	if !slices.Equal(got, want) {
-		t.Errorf("got prefixes %q, want %q", got, want)
 	}
 }
