@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -79,12 +80,18 @@ func newPlace(t *testing.T, files map[string]string) place {
 	return p
 }
 
+// hosts counts the Corefiles: each has an address of its own. On the same one
+// they would share a socket, and CoreDNS cannot stop a server that has not begun
+// to read from it: of two reloads at once the first would go on answering.
+var hosts atomic.Uint32
+
 // corefile has five server blocks that share their lists.
 func (p place) corefile(options, more string) caddy.Input {
 	var b strings.Builder
+	host := hosts.Add(1)
 	for _, zone := range []string{".", "a.example", "b.example", "c.example", "d.example"} {
-		fmt.Fprintf(&b, "%s:0 {\nbind 127.0.0.1\nsubscribers\nsinkhole {\nlists %s\nstate %s\nsettle 50ms\n%s\n}\nanswers\n%s\n}\n",
-			zone, p.lists, p.state, options, more)
+		fmt.Fprintf(&b, "%s:0 {\nbind 127.0.0.%d\nsubscribers\nsinkhole {\nlists %s\nstate %s\nsettle 50ms\n%s\n}\nanswers\n%s\n}\n",
+			zone, 1+host%250, p.lists, p.state, options, more)
 		more = ""
 	}
 	return caddy.CaddyfileInput{Contents: []byte(b.String()), Filepath: "Corefile", ServerTypeName: "dns"}
