@@ -35,8 +35,8 @@
 // # Cost
 //
 // A look at ten thousand resting files takes a tenth of a second (BenchmarkLook),
-// most of it calls of stat. A new version
-// is read four times, by the hash, twice by a reader of lists, by the copy.
+// most of it calls of stat. A new version is read four times: by the hash, twice
+// by a reader of lists, by the copy.
 package dropdir
 
 import (
