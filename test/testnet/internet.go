@@ -75,7 +75,7 @@ func Internet() []Zone {
 		one("optout.zone.", OptOut, ""),
 		one("child.optout.zone.", None, ""),
 		one("sub.optout.zone.", NSEC, ""),
-		one("insecure.zone.", None, "step2 CNAME step3.nsec3.zone.\nloop CNAME loop.secure.zone.\nedited 2 A 192.0.2.40\n"),
+		one("insecure.zone.", None, "*.any A 192.0.2.41\n*.any AAAA 2001:db8::41\nstep2 CNAME step3.nsec3.zone.\nloop CNAME loop.secure.zone.\nedited 2 A 192.0.2.40\n"),
 
 		flawed("bogus.zone.", BadSignature, "reveal CNAME t1.tracker.corp-b.\nshared A 203.0.113.66\n* A 192.0.2.12\n"),
 		flawed("expired.zone.", Expired, ""),

@@ -66,6 +66,7 @@ var resolved = []struct{ name, ask, want string }{
 	{"a wildcard among hashes without the type", "x.wild.nsec3.zone TXT", "NOERROR, ad, soa nsec3.zone."},
 	{"a wildcard two labels up", "a.x.wild.nsec3.zone A", "NOERROR, ad, A 192.0.2.31"},
 	{"an insecure wildcard", "x.wild.tracker.corp-b A", "NOERROR, A 192.0.2.53"},
+	{"an insecure wildcard again", "x.any.insecure.zone A", "NOERROR, A 192.0.2.41"},
 
 	// Chains: secure as far as the weakest link.
 	{"CNAMEs through secure zones", "safe-chain.secure.zone A",

@@ -33,7 +33,9 @@
 // Names worth knowing (Internet has them all):
 //
 //	www.ZONE                    A and AAAA, in every zone that answers
-//	*.bulk.secure.zone          a wildcard, as many names as a test wants
+//	*.bulk.secure.zone          a wildcard, as many names as a test wants; a
+//	                            resolver may make them up itself (RFC 8198)
+//	*.any.insecure.zone         and one whose every name its server is asked for
 //	big, huge.secure.zone       TXT of about 2,300 and 12,000 octets: TCP
 //	ttl0, ttlmax, ttlover       TTL 0, 2^31-1, and 2^32-1, which means 0
 //	chain.secure.zone           CNAME to secure, insecure, NSEC3, and an address
