@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/netip"
 	"time"
 
 	"sinkhole/plugin/pkg/control"
+	"sinkhole/plugin/pkg/dropdir"
 )
 
 // A server is what the control socket shows.
@@ -73,36 +75,92 @@ var (
 	errNoCensus = errors.New("no server block holds census; nobody is counted")
 )
 
-// Explain implements control.Backend.
+// Explain implements control.Backend. Lists do not know who asks; that nothing is
+// matched for who opted out is told here.
 func (srv *server) Explain(_ context.Context, q control.Question) (control.Explanation, error) {
 	l, ok := activeLists()
 	if !ok {
 		return control.Explanation{}, errNoLists
 	}
-	return l.Explain(q.Name, q.Type, q.Client)
+	out, err := optedOut(q.Client)
+	if err != nil {
+		return control.Explanation{}, err
+	}
+	e, err := l.Explain(q.Name, q.Type, q.Client)
+	if err == nil && out {
+		e = passOver(e)
+	}
+	return e, err
 }
 
-// Reload implements control.Backend.
+const (
+	verdictOptedOut = "opted out"
+	whyOptedOut     = "the client stands in clients/opt-out: nothing is matched and nothing is counted"
+)
+
+// optedOut says whether a client, by its address, wants no matching.
+func optedOut(client string) (bool, error) {
+	if client == "" {
+		return false, nil
+	}
+	a, err := netip.ParseAddr(client)
+	if err != nil {
+		return false, fmt.Errorf("client %q: want an address", client)
+	}
+	s, ok := activeSubscribers()
+	if !ok {
+		return false, nil
+	}
+	_, out := s.LineClass(s.Line(netip.AddrPortFrom(a.Unmap(), 0)))
+	return out, nil
+}
+
+// passOver is e for a client who opted out: what decides others decides nothing.
+func passOver(e control.Explanation) control.Explanation {
+	if e.Source != nil {
+		first := control.PassedOver{Category: e.Category, Action: e.Action, Source: *e.Source, Why: whyOptedOut}
+		e.PassedOver = append([]control.PassedOver{first}, e.PassedOver...)
+	}
+	e.Blocked, e.Verdict, e.Category, e.Action, e.Source = false, verdictOptedOut, "", "", nil
+	return e
+}
+
+// folderLook is a drop folder that can be looked at.
+type folderLook interface {
+	Look(ctx context.Context, accept string) ([]control.List, error)
+}
+
+// Reload implements control.Backend. A file to accept is of the lists or of the
+// classes: that one of the two does not know it is no failure.
 func (srv *server) Reload(ctx context.Context, r control.ReloadRequest) (control.Lists, error) {
 	all := control.Lists{Lists: []control.List{}}
-	lists, ok := activeLists()
-	if ok {
-		found, err := lists.Look(ctx, r.Accept)
-		if err != nil {
-			return all, err
-		}
-		all.Lists = append(all.Lists, found...)
+	var folders []folderLook
+	if l, ok := activeLists(); ok {
+		folders = append(folders, l)
 	}
-	clients, ok2 := activeSubscribers()
-	if ok2 {
-		found, err := clients.Look(ctx, r.Accept)
-		if err != nil {
-			return all, err
-		}
-		all.Lists = append(all.Lists, found...)
+	if s, ok := activeSubscribers(); ok {
+		folders = append(folders, s)
 	}
-	if !ok && !ok2 {
+	if len(folders) == 0 {
 		return all, errNoLists
+	}
+	var unknown int
+	var last error
+	for _, f := range folders {
+		found, err := f.Look(ctx, r.Accept)
+		if errors.Is(err, dropdir.ErrNoFile) {
+			unknown, last = unknown+1, err
+			if found, err = f.Look(ctx, ""); err != nil {
+				return all, err
+			}
+		}
+		if err != nil {
+			return all, err
+		}
+		all.Lists = append(all.Lists, found...)
+	}
+	if unknown == len(folders) {
+		return all, last
 	}
 	return all, nil
 }

@@ -114,8 +114,7 @@ func (c corefile) state() string {
 // option gives the arguments of one option in the directive's block.
 func (f found) option(name string) []string {
 	f.tokens.Next()
-	for f.tokens.NextArg() {
-	}
+	f.tokens.RemainingArgs() // up to the brace, which NextArg would take for one
 	for f.tokens.NextBlock() {
 		if f.tokens.Val() == name {
 			return f.tokens.RemainingArgs()

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"os"
+	"path/filepath"
 
 	"sinkhole/plugin/pkg/control"
 )
@@ -30,12 +32,25 @@ func reloadFlags(flags *flag.FlagSet) action {
 		if err != nil {
 			return s.complain(exitFound, "%v", err)
 		}
-		lists, err := server.Reload(ctx, control.ReloadRequest{Accept: *accept})
+		lists, err := server.Reload(ctx, control.ReloadRequest{Accept: absolute(*accept)})
 		if err != nil {
 			return s.complain(exitFound, "%v", err)
 		}
 		return printReload(s, *output, lists)
 	}
+}
+
+// absolute is the path of a file that is there, for the server has another
+// working directory; a name that status shows stays as it is.
+func absolute(name string) string {
+	if _, err := os.Lstat(name); name == "" || err != nil {
+		return name
+	}
+	abs, err := filepath.Abs(name)
+	if err != nil {
+		return name
+	}
+	return abs
 }
 
 func printReload(s stdio, output string, lists control.Lists) int {

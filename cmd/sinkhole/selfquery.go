@@ -19,15 +19,24 @@ const (
 	selfQueryTimeout  = time.Second
 )
 
-// selfQuery asks the first plain DNS address whether it answers. The question
-// has RD clear: it goes through socket, parser and gate and is refused there, so
-// it is counted for nobody and costs no lookup. Any reply will do; that
-// the recursor works is its own to say, and is no reason to be restarted.
+// selfQuery asks every plain DNS address whether it answers. The question has RD
+// clear: it goes through socket, parser and gate and is refused there, so it is
+// counted for nobody and costs no lookup. Any reply will do; that the recursor
+// works is its own to say, and is no reason to be restarted.
 func selfQuery(inst *caddy.Instance, timeout time.Duration) error {
-	udp, tcp := plainAddress(inst)
-	if udp == "" {
-		return nil // encrypted transports only: the process lives
+	for _, s := range inst.Servers() {
+		// The only kind of server that has a listener and a packet socket both.
+		if s.Addr() == nil || s.LocalAddr() == nil {
+			continue
+		}
+		if err := askSelf(reachable(s.LocalAddr()), reachable(s.Addr()), timeout); err != nil {
+			return err
+		}
 	}
+	return nil
+}
+
+func askSelf(udp, tcp string, timeout time.Duration) error {
 	q := new(dns.Msg)
 	q.SetQuestion("localhost.", dns.TypeA)
 	q.RecursionDesired = false
@@ -49,17 +58,6 @@ func plainly(err error) error {
 		return op.Err
 	}
 	return err
-}
-
-// plainAddress is where plain DNS is answered: the only kind of server that has
-// a listener and a packet socket both.
-func plainAddress(inst *caddy.Instance) (udp, tcp string) {
-	for _, s := range inst.Servers() {
-		if s.Addr() != nil && s.LocalAddr() != nil {
-			return reachable(s.LocalAddr()), reachable(s.Addr())
-		}
-	}
-	return "", ""
 }
 
 // reachable is the address of a socket, loopback where it listens on all.

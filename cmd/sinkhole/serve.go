@@ -245,5 +245,11 @@ func (srv *server) tryCorefile() error {
 	srv.mu.Lock()
 	srv.inst, srv.stage, srv.inForce = inst, stage, c
 	srv.mu.Unlock()
+	// A server of CoreDNS that is told to stop before it has begun to read does
+	// not hear it, and would answer for ever. So the next reload waits until all
+	// of this one's read.
+	if err := askUntilAnswered(inst); err != nil {
+		srv.say("%v", err)
+	}
 	return nil
 }

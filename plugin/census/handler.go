@@ -51,7 +51,7 @@ func (h *Handler) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg
 	return code, err
 }
 
-// count counts one query for its line. It allocates nothing.
+// count counts one query for its line, which it gives. It allocates nothing.
 func (c *Census) count(src *query.Source, r *dns.Msg) subscriber.Line {
 	t := c.terms.Load()
 	line := t.lines.Line(src.Addr)
@@ -59,8 +59,8 @@ func (c *Census) count(src *query.Source, r *dns.Msg) subscriber.Line {
 		return line
 	}
 	var buf [dnsname.MaxLen]byte
-	name := wire(buf[:], r.Question[0].Name)
-	c.tally.Count(line, c.tally.Hash(name), src.Proven, tally.PaneOf(time.Now()))
+	name := c.tally.Hash(wire(buf[:], r.Question[0].Name))
+	c.tally.Count(line, name, src.Proven, tally.PaneOf(time.Now()))
 	return line
 }
 
@@ -92,13 +92,19 @@ func (c *Census) hit(line subscriber.Line, src *query.Source) {
 // maxText is the longest presentation form of a name: each octet as \DDD.
 const maxText = 4 * dnsname.MaxLen
 
-// sourceOf is the source of a query where no server block holds subscribers.
+// sourceOf is the source of a query where no server block holds subscribers. What
+// came over HTTP/3 may be early data, which can be forged.
 func sourceOf(ctx context.Context, w dns.ResponseWriter) *query.Source {
 	addr, _ := netip.ParseAddrPort(w.RemoteAddr().String())
-	stream := w.LocalAddr().Network() != "udp" || strings.HasPrefix(metrics.WithServer(ctx), transport.QUIC+"://")
+	scheme, _, _ := strings.Cut(metrics.WithServer(ctx), "://")
+	stream := w.LocalAddr().Network() != "udp"
+	switch scheme {
+	case transport.TLS, transport.HTTPS, transport.HTTPS3, transport.GRPC, transport.QUIC:
+		stream = true
+	}
 	return &query.Source{
 		Addr:   netip.AddrPortFrom(addr.Addr().Unmap().WithZone(""), addr.Port()),
-		Proven: stream,
+		Proven: stream && scheme != transport.HTTPS3,
 		Stream: stream,
 	}
 }

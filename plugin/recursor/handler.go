@@ -46,13 +46,32 @@ func (h *Handler) resolve(ctx context.Context, state request.Request) *dns.Msg {
 		return new(dns.Msg).SetRcode(state.Req, dns.RcodeFormatError)
 	}
 	var from netip.Addr
-	if s := query.SourceOf(ctx); s != nil {
+	s := query.SourceOf(ctx)
+	if s != nil {
 		from = s.Addr.Addr()
 	}
 	p, own, fail := h.recursor.resolve(q, from)
 	if fail != nil {
 		failed.WithLabelValues(fail.reason).Inc()
-		return apologise(state.Req, fail)
+		return told(s, apologise(state.Req, fail))
 	}
-	return compose(state, p, own)
+	return told(s, compose(state, p, own))
+}
+
+// told has the extended errors of m go to the gate beside it: CoreDNS's cache
+// between us drops them.
+func told(s *query.Source, m *dns.Msg) *dns.Msg {
+	if s == nil {
+		return m
+	}
+	o := &query.Outcome{Rcode: m.Rcode}
+	if opt := m.IsEdns0(); opt != nil {
+		for _, option := range opt.Option {
+			if e, ok := option.(*dns.EDNS0_EDE); ok {
+				o.Errors = append(o.Errors, e)
+			}
+		}
+	}
+	s.Resolved(o)
+	return m
 }

@@ -26,7 +26,8 @@ func (h *Handler) Name() string { return pluginName }
 
 // ServeDNS lets a recursive question of a subscriber in, and sees to its reply.
 func (h *Handler) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error) {
-	v := &visit{ResponseWriter: w, asked: r, source: sourceOf(ctx, w)}
+	v := &visit{ResponseWriter: w, asked: r}
+	v.tellSource(ctx)
 	verdict := query.Judge(r, h.served.Has(v.source.Addr.Addr()))
 	if verdict == query.Class && h.chaos && chaosName(r.Question[0]) {
 		verdict = query.Pass

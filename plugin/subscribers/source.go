@@ -9,12 +9,9 @@ import (
 
 	"github.com/coredns/coredns/core/dnsserver"
 	"github.com/coredns/coredns/plugin/pkg/transport"
-	"github.com/miekg/dns"
-
-	"sinkhole/plugin/pkg/query"
 )
 
-// sourceOf tells where a question came from.
+// tellSource tells where the question came from.
 //
 //	transport   server's address   RemoteAddr    stream   proven
 //	UDP         dns://             *net.UDPAddr  no       no
@@ -26,9 +23,9 @@ import (
 //
 // Behind plugin proxyproto, RemoteAddr wraps the client's address or is it; what
 // is proven is then what the balancer has proven, over UDP nothing.
-func sourceOf(ctx context.Context, w dns.ResponseWriter) query.Source {
-	remote := w.RemoteAddr()
-	src := query.Source{Addr: addrPort(remote)}
+func (v *visit) tellSource(ctx context.Context) {
+	remote, src := v.RemoteAddr(), &v.source
+	src.Addr = addrPort(remote)
 	scheme := transport.DNS
 	if s, ok := ctx.Value(dnsserver.Key{}).(*dnsserver.Server); ok {
 		scheme, _, _ = strings.Cut(s.Addr, "://")
@@ -42,7 +39,6 @@ func sourceOf(ctx context.Context, w dns.ResponseWriter) query.Source {
 		src.Stream = strings.HasPrefix(remote.Network(), "tcp")
 		src.Proven = src.Stream
 	}
-	return src
 }
 
 // handshakeOver: the client has answered from the address that it asks from.

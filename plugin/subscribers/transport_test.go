@@ -25,8 +25,6 @@ import (
 	"github.com/miekg/dns"
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
-
-	"sinkhole/plugin/pkg/query"
 )
 
 // certificate writes a certificate for 127.0.0.1 and its key.
@@ -326,7 +324,9 @@ func TestSourceOf(t *testing.T) {
 			if tt.request != nil {
 				ctx = context.WithValue(ctx, dnsserver.HTTPRequestKey{}, tt.request)
 			}
-			s := sourceOf(ctx, writer{remote: tt.remote})
+			v := &visit{ResponseWriter: writer{remote: tt.remote}}
+			v.tellSource(ctx)
+			s := &v.source
 			if got := fmt.Sprint(s.Addr, " ", s.Stream, " ", s.Proven); got != tt.want {
 				t.Errorf("got %s, want %s", got, tt.want)
 			}
@@ -338,11 +338,11 @@ func TestSourceOf(t *testing.T) {
 func TestSourceAllocatesNothing(t *testing.T) {
 	ctx := context.WithValue(context.Background(), dnsserver.Key{}, &dnsserver.Server{Addr: "dns://:53"})
 	var w dns.ResponseWriter = writer{remote: &net.UDPAddr{IP: net.ParseIP("fe80::1"), Port: 4242, Zone: "eth0"}}
-	var s query.Source
-	if n := testing.AllocsPerRun(100, func() { s = sourceOf(ctx, w) }); n != 0 {
+	v := &visit{ResponseWriter: w}
+	if n := testing.AllocsPerRun(100, func() { v.tellSource(ctx) }); n != 0 {
 		t.Errorf("%v allocations, want none", n)
 	}
-	if !s.Addr.IsValid() {
+	if !v.source.Addr.IsValid() {
 		t.Error("no address")
 	}
 }

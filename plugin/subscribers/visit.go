@@ -133,6 +133,11 @@ func (v *visit) setExtra(extra []dns.RR) {
 	}
 	switch {
 	case v.edns:
+		if len(v.replyOPT.Option) == 0 { // a cache has dropped them, or there are none
+			for _, e := range v.source.Errors(v.reply.Rcode) {
+				v.replyOPT.Option = append(v.replyOPT.Option, e)
+			}
+		}
 		v.reply.Extra = append(v.reply.Extra, &v.replyOPT)
 	case v.reply.Rcode > 0xf: // it would need an OPT
 		v.reply.Rcode = dns.RcodeServerFailure

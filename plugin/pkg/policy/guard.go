@@ -7,11 +7,14 @@ import (
 	"sinkhole/plugin/pkg/list"
 )
 
-const whyProtected = "a protected name; want another one"
+const (
+	whyProtected = "a protected name; want another one"
+	whyBelow     = "below a protected name; want a name that is not the operator's own"
+)
 
-// Guard refuses rules that would block one of the names: the name itself, and a
-// subtree above it. What is below a protected name may be listed, for it may be
-// another's. nil where there are none.
+// Guard refuses rules that would block one of the names or what is below it: an
+// operator who protects isp.example means his mail server too. A subtree above
+// covers it, and is refused as well. nil where there are none.
 func Guard(protect [][]byte) list.Guard {
 	if len(protect) == 0 {
 		return nil
@@ -28,10 +31,15 @@ func Guard(protect [][]byte) list.Guard {
 		}
 	}
 	return func(name []byte, reach list.Reach) string {
-		switch {
-		case self[string(name)]:
+		if self[string(name)] {
 			return whyProtected
-		case reach == list.Subtree:
+		}
+		for above := dnsname.Parent(name); len(above) > 1; above = dnsname.Parent(above) {
+			if self[string(above)] {
+				return whyBelow
+			}
+		}
+		if reach == list.Subtree {
 			return why[string(name)]
 		}
 		return ""

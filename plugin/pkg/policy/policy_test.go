@@ -242,8 +242,8 @@ func TestDecide(t *testing.T) {
 			lists: `c2/a.txt: isp.example | other.example`, ask: "www.isp.example", want: "pass"},
 		{name: "but what is above it, by itself",
 			lists: `c2/a.txt: 0.0.0.0 isp.example`, ask: "isp.example", want: "sinkhole by c2/a.txt:1, category c2"},
-		{name: "and what is below it",
-			lists: `c2/a.txt: hacked.www.isp.example`, ask: "hacked.www.isp.example", want: "sinkhole by c2/a.txt:1, category c2"},
+		{name: "nor what is below it",
+			lists: `c2/a.txt: hacked.www.isp.example | other.example`, ask: "hacked.www.isp.example", want: "pass"},
 
 		{name: "octets of any value, and names of the greatest depth",
 			lists: `c2/a.txt: ` + strings.Repeat("a.", 123) + `example`,
@@ -364,7 +364,8 @@ func TestGuard(t *testing.T) {
 		"above one":                        {"other.example", list.Subtree, "covers mail.other.example, a protected name; want it without the names below it"},
 		"above one, but not what is below": {"other.example", list.Exact, ""},
 		"high above":                       {"example", list.Subtree, "covers www.isp.example, a protected name; want it without the names below it"},
-		"below":                            {"a.www.isp.example", list.Subtree, ""},
+		"below":                            {"a.www.isp.example", list.Subtree, whyBelow},
+		"far below, that name only":        {"a.b.www.isp.example", list.Exact, whyBelow},
 		"beside":                           {"xisp.example", list.Subtree, ""},
 	}
 	for name, tt := range tests {

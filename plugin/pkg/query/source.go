@@ -3,6 +3,9 @@ package query
 import (
 	"context"
 	"net/netip"
+	"sync/atomic"
+
+	"github.com/miekg/dns"
 )
 
 // Source is where a question came from. The gate makes one a query and puts it
@@ -21,7 +24,44 @@ type Source struct {
 	// sets it on the way down or up; who counts reads it once the chain below
 	// has returned.
 	Hit Hit
+
+	outcome atomic.Pointer[Outcome]
 }
+
+// Outcome is how resolving a question ended. It goes to the gate beside the
+// answer, because CoreDNS's cache between them drops extended errors, and does
+// not say which of its answers are stale.
+type Outcome struct {
+	Rcode  int
+	Errors []*dns.EDNS0_EDE // nobody may change them
+}
+
+// Resolved notes how resolving the question ended. A cache that gives a stale
+// answer may let it go on behind the client's back, so any goroutine may call it.
+func (s *Source) Resolved(o *Outcome) { s.outcome.Store(o) }
+
+// Errors are the extended errors that belong to an answer with this rcode: those
+// of the resolver, or that it is stale where the resolver failed and the answer
+// does not say so (RFC 8914, 4.4 and 4.20).
+func (s *Source) Errors(rcode int) []*dns.EDNS0_EDE {
+	o := s.outcome.Load()
+	switch {
+	case o == nil:
+		return nil
+	case o.Rcode == rcode:
+		return o.Errors
+	case o.Rcode == dns.RcodeServerFailure && rcode == dns.RcodeSuccess:
+		return stale
+	case o.Rcode == dns.RcodeServerFailure && rcode == dns.RcodeNameError:
+		return staleNXDOMAIN
+	}
+	return nil
+}
+
+var (
+	stale         = []*dns.EDNS0_EDE{{InfoCode: dns.ExtendedErrorCodeStaleAnswer}}
+	staleNXDOMAIN = []*dns.EDNS0_EDE{{InfoCode: dns.ExtendedErrorCodeStaleNXDOMAINAnswer}}
+)
 
 // Hit is the listed name or address that a question met.
 type Hit struct {

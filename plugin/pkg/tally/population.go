@@ -6,130 +6,144 @@ import (
 	"sinkhole/plugin/pkg/subscriber"
 )
 
-// Histogram counts lines by their queries in the last six panes: exactly up to
-// 16, then in eight parts of each octave, so that a quantile is off by at most
-// one part in sixteen. The zero Histogram is empty; histograms merge by adding.
+// histogramBuckets is two buckets an octave of 32 bits.
+const histogramBuckets = 64
+
+// Histogram tells how many lines asked how much in six panes: by buckets of half
+// an octave, and in each the number of lines and what they asked together. So a
+// quantile is the mean of its bucket: exact where all of it asked alike, and
+// never more than half off.
 type Histogram struct {
-	lines   [histogramSize]uint32
-	active  int
-	highest uint32
+	lines [histogramBuckets]uint64
+	sums  [histogramBuckets]uint64
 }
 
-const (
-	histogramExact = 16
-	octaveParts    = 8
-	histogramSize  = histogramExact + (32-4)*octaveParts
-)
-
-func (h *Histogram) add(queries uint32) {
-	h.lines[partOf(queries)]++
-	h.active++
-	h.highest = max(h.highest, queries)
-}
-
-func (h *Histogram) merge(o *Histogram) {
-	for i, n := range o.lines {
-		h.lines[i] += n
-	}
-	h.active += o.active
-	h.highest = max(h.highest, o.highest)
-}
-
-// partOf is the part that a count falls into.
-func partOf(n uint32) int {
-	if n < histogramExact {
-		return int(n)
-	}
-	octave := bits.Len32(n) - 5 // 16..31 is the first
-	return histogramExact + octave*octaveParts + int(n>>(octave+1))&(octaveParts-1)
-}
-
-// valueOf is the middle of a part.
-func valueOf(part int) uint64 {
-	if part < histogramExact {
-		return uint64(part)
-	}
-	octave, k := (part-histogramExact)/octaveParts, (part-histogramExact)%octaveParts
-	return (uint64(octaveParts+k)<<(octave+1) + (uint64(1)<<(octave+1)-1)/2)
-}
-
-// Active is how many lines asked at all.
-func (h *Histogram) Active() int { return h.active }
-
-// Median is the count of the line in the middle, 0 where there is none.
-func (h *Histogram) Median() uint64 { return h.Quantile(0.5) }
-
-// Quantile is the count that a part x of the lines does not exceed.
-func (h *Histogram) Quantile(x float64) uint64 {
-	if h.active == 0 {
+// histogramBucket is the bucket of n: [2^k, 1.5·2^k) or [1.5·2^k, 2^(k+1)).
+func histogramBucket(n uint64) int {
+	n = min(n, 1<<32-1)
+	if n < 2 {
 		return 0
 	}
-	rank := int(x * float64(h.active-1))
-	for part, n := range h.lines {
-		if rank -= int(n); rank < 0 {
-			return min(valueOf(part), uint64(h.highest))
+	k := bits.Len64(n) - 1
+	return 2*k + int(n>>(k-1)&1)
+}
+
+// bucketStart is the least n of a bucket.
+func bucketStart(b int) uint64 {
+	k := b / 2
+	if k == 0 {
+		return 1
+	}
+	return 1<<k + uint64(b%2)<<(k-1)
+}
+
+func (h *Histogram) count(n uint64) {
+	b := histogramBucket(n)
+	h.lines[b]++
+	h.sums[b] += n
+}
+
+// add counts n lines in a bucket of which no more is known.
+func (h *Histogram) add(b int, n uint64) {
+	h.lines[b] += n
+	h.sums[b] += n * (bucketStart(b) + bucketStart(b)/4)
+}
+
+// Active is how many lines it holds.
+func (h *Histogram) Active() int {
+	n := uint64(0)
+	for _, c := range h.lines {
+		n += c
+	}
+	return int(n)
+}
+
+// Median is what half of the lines asked, at most.
+func (h *Histogram) Median() uint64 { return h.Quantile(0.5) }
+
+// Quantile is what a share q of the lines asked, at most; 0 where there are none.
+func (h *Histogram) Quantile(q float64) uint64 {
+	rank := uint64(q * float64(h.Active()))
+	for b, n := range h.lines {
+		if n > rank {
+			return (h.sums[b] + n/2) / n
+		}
+		rank -= n
+	}
+	for b := histogramBuckets - 1; b >= 0; b-- {
+		if h.lines[b] > 0 {
+			return (h.sums[b] + h.lines[b]/2) / h.lines[b]
 		}
 	}
-	return uint64(h.highest)
+	return 0
 }
 
-// Population is the histograms of all classes in one hour.
+// Population is what the active lines asked in the last six panes: those that
+// asked at all, with and without a record.
 type Population struct {
-	Histogram // of all classes together
-	classes   [subscriber.Resolver + 1]Histogram
+	all     Histogram
+	classes [subscriber.Resolver + 1]Histogram
 }
 
-// Of is the histogram of one class.
+// Active is how many lines were active.
+func (p *Population) Active() int { return p.all.Active() }
+
+// Median is what the median of all classes asked.
+func (p *Population) Median() uint64 { return p.all.Median() }
+
+// Of is the histogram of a class.
 func (p *Population) Of(c subscriber.Class) *Histogram { return &p.classes[c] }
 
-// Population looks at every line, also those without a record. class says what a
-// line is, and whether it opted out; it must not use the Tally.
-func (t *Tally) Population(p Pane, class func(subscriber.Line) (subscriber.Class, bool)) *Population {
-	now := t.at(p)
-	all := &Population{}
-	var lines []active
+// asked is a line and what it asked in six panes.
+type asked struct {
+	line subscriber.Line
+	sum  uint64
+}
+
+// Population looks at all lines, as of pane p. Lines that class says have opted
+// out are left out.
+func (t *Tally) Population(p Pane, class func(subscriber.Line) (subscriber.Class, bool)) Population {
+	var pop Population
+	now := t.now(p)
+	var some []asked
 	for i := range t.shards {
 		s := &t.shards[i]
-		for first := 0; first < len(s.buckets); first += sweepBuckets {
-			lines = s.active(lines[:0], first, now)
-			for _, l := range lines {
-				if c, out := class(l.line); !out && int(c) < len(all.classes) {
-					all.classes[c].add(l.queries)
+		for from := 0; from < len(s.buckets); from += slice {
+			some = s.asked(from, now, some[:0])
+			for _, a := range some {
+				c, out := class(a.line)
+				if out {
+					continue
 				}
+				pop.all.count(a.sum)
+				pop.classes[min(c, subscriber.Resolver)].count(a.sum)
 			}
 		}
 	}
-	for c := range all.classes {
-		all.merge(&all.classes[c])
-	}
-	return all
+	return pop
 }
 
-type active struct {
-	line    subscriber.Line
-	queries uint32
-}
-
-// active appends the lines of some buckets that asked in the last six panes.
-func (s *shard) active(dst []active, first int, now Pane) []active {
+// asked appends the active lines of one slice of buckets.
+func (s *shard) asked(from int, now Pane, some []asked) []asked {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for b := first; b < min(first+sweepBuckets, len(s.buckets)); b++ {
+	s.enter(now)
+	for b := from; b < min(from+slice, len(s.buckets)); b++ {
 		for i := range s.buckets[b] {
 			sl := &s.buckets[b][i]
 			if sl.key == 0 {
 				continue
 			}
-			n := uint32(0)
+			sum := uint32(0)
 			if sl.word.promoted() {
-				n = s.records[sl.word.record()].sum(now)
+				sum = s.records[sl.word.record()].sum(s.pane)
 			} else {
-				n = sl.word.at(now).sum()
+				sum = sl.word.at(s.pane).sum()
 			}
-			if n > 0 {
-				dst = append(dst, active{sl.key, n})
+			if sum > 0 {
+				some = append(some, asked{sl.key, uint64(sum)})
 			}
 		}
 	}
-	return dst
+	return some
 }

@@ -13,6 +13,8 @@ type shard struct {
 	pane Pane // running; never goes back
 	// swept is the pane as of which all slots were last brought up to date.
 	swept Pane
+	// tidied is the pane in which all records were last looked at.
+	tidied Pane
 
 	buckets []bucket
 	pool

@@ -21,6 +21,7 @@ type sighting struct {
 
 const (
 	maxSightings = 8
+	maxNamed     = maxSightings - 1
 	// fullWeight is the weight of a category that only machines ask for.
 	fullWeight = 100
 	maxWeight  = 1<<8 - 1
@@ -182,14 +183,21 @@ func (s *shard) note(r *record, h sight) bool {
 		}
 	}
 	length, least := s.chain(r)
-	if length < maxSightings-1 || s.sightings[least].weight < h.weight && length == maxSightings {
-		if length == maxSightings {
-			s.unlink(r, least)
+	if length >= maxNamed && s.sightings[least].weight < h.weight {
+		s.unlink(r, least)
+		length = 0
+	}
+	if length < maxNamed {
+		id := s.names.take(h.category, h.text)
+		if i, ok := s.of(r, id); ok { // the table of names is full, and this is any name
+			s.again(i, h)
+			return true
 		}
-		return s.first(r, s.names.take(h.category, h.text), h)
+		return s.first(r, id, h)
 	}
 	// More names than a line has room for: the last sighting is of any name of
-	// the category.
+	// the category, so that a machine that asks for each name once is still seen
+	// to come again.
 	id = s.names.takeUnnamed(h.category)
 	if i, ok := s.of(r, id); ok {
 		s.again(i, h)
@@ -281,6 +289,7 @@ func (s *shard) giveUp(than uint32) bool {
 	owner := s.sightings[at].record
 	s.unlink(&s.records[owner], uint32(at))
 	s.worths[owner] = s.worth(&s.records[owner])
+	s.bar = 0
 	s.unseen++
 	return true
 }
