@@ -155,7 +155,12 @@ func TestRenameStorm(t *testing.T) {
 	s.f.look.Unlock()
 	begun := time.Now()
 	renames := 0
-	for ; time.Since(begun) < 2*time.Second; renames++ {
+	read := func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.inForce["malware/a.txt"] != "" && s.inForce["malware/b.txt"] != ""
+	}
+	for ; time.Since(begun) < 2*time.Second || !read() && time.Since(begun) < 30*time.Second; renames++ {
 		s.write(".new", fmt.Sprintf("%d\n", renames))
 		must(t, os.Rename(s.path(".new"), s.path("malware/a.txt")))
 		if renames == 10 {
@@ -334,7 +339,7 @@ func TestBurstOfNotices(t *testing.T) {
 			notice()
 			time.Sleep(time.Millisecond)
 		}
-		s.writeAt("malware/a.txt", "one\n", -time.Hour)
+		s.move("malware/a.txt", "one\n") // whole, whenever a look comes by
 		notice()
 		s.after(0, "one\n")
 	})

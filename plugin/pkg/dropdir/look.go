@@ -50,6 +50,7 @@ func (f *Folder) round(ctx context.Context, now time.Time, h haste) error {
 	if err := f.apply(ctx, now, h); err != nil {
 		return err
 	}
+	f.show() // what is in force is seen to be, however slow the disk of the state
 	f.persist(ctx, dir)
 	f.show()
 	return nil

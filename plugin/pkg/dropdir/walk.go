@@ -140,6 +140,12 @@ func (w *walker) entry(rel string, e fs.DirEntry, depth int) error {
 		}
 		return w.dir(rel, depth+1)
 	}
+	if t != 0 && t != fs.ModeSymlink { // FIFOs, sockets, devices
+		return nil
+	}
+	if t == fs.ModeSymlink && depth < maxDepth && w.mounted(rel) {
+		return w.dir(rel, depth+1)
+	}
 	if !w.want(rel) {
 		return nil
 	}
@@ -155,6 +161,23 @@ func (w *walker) entry(rel string, e fs.DirEntry, depth int) error {
 		w.files[rel] = found{why: whyNot(err, link)}
 	}
 	return nil
+}
+
+// mounted: a link to a folder that is passed over itself, as Kubernetes makes of
+// a ConfigMap whose keys have folders (malware -> ..data/malware). It is as if
+// the folder lay here. Other links to folders are not followed: they could lead
+// in circles, and to the same files twice.
+func (w *walker) mounted(rel string) bool {
+	target, err := w.root.Readlink(rel)
+	if err != nil || path.IsAbs(target) {
+		return false
+	}
+	target = path.Join(path.Dir(rel), target)
+	if target == "." || !filepath.IsLocal(target) || !hidden(target) {
+		return false
+	}
+	info, err := w.root.Stat(rel)
+	return err == nil && info.IsDir()
 }
 
 // deviceOf tells file systems apart; zero where they cannot be told.
