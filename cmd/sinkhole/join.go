@@ -37,6 +37,7 @@ type liveLists interface {
 type liveClasses interface {
 	Line(netip.AddrPort) subscriber.Line
 	LineClass(subscriber.Line) (class subscriber.Class, optedOut bool)
+	Drain()
 	Status() []control.List
 	Warnings() []string
 	Look(ctx context.Context, accept string) ([]control.List, error)

@@ -155,6 +155,9 @@ func (s *stage) stop(inst *caddy.Instance) error {
 		}
 	}
 	run(s.lameduck)
+	if gate, ok := activeSubscribers(); ok {
+		gate.Drain()
+	}
 	inst.Stop()
 	run(inst.OnShutdown)
 	run(inst.OnFinalShutdown)

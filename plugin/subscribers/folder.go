@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -23,6 +25,7 @@ var log = clog.NewWithPlugin(pluginName)
 
 // folder is the folder of classes: opt-out/, cgn/, mail/, business/, resolver/.
 type folder struct {
+	dir     string
 	files   *dropdir.Folder
 	inForce atomic.Pointer[subscriber.Classes]
 
@@ -67,7 +70,7 @@ func openFolder(dir, state string) (*folder, error) {
 
 // newFolder has not looked yet. kept "" keeps no last good versions.
 func newFolder(dir, kept string, changed func(dropdir.File)) *folder {
-	f := &folder{heard: map[*Subscribers]struct{}{}}
+	f := &folder{dir: dir, heard: map[*Subscribers]struct{}{}}
 	f.files = dropdir.New(dropdir.Options{
 		Dir:     dir,
 		State:   kept,
@@ -86,6 +89,12 @@ func (f *folder) Close() error {
 	f.cancel()
 	f.follows.Wait()
 	return nil
+}
+
+// missing: nothing lies where the folder would.
+func (f *folder) missing() bool {
+	_, err := os.Stat(f.dir)
+	return errors.Is(err, fs.ErrNotExist)
 }
 
 // errFolder: a file in the wrong place says nothing, and its owner thinks it does.

@@ -38,6 +38,7 @@ func generationOf(c *caddy.Controller, cfg Config) (*generation, error) {
 	g := &generation{c: c, shared: s}
 	c.Set(generationKey{}, g)
 	c.OnStartup(g.Start)
+	c.OnRestart(g.Leave)
 	c.OnShutdown(g.Stop)
 	c.OnRestartFailed(g.Keep)
 	return g, nil
@@ -70,6 +71,12 @@ func (g *generation) Start() error {
 	return nil
 }
 
+// Leave runs before another generation is set up.
+func (g *generation) Leave() error {
+	g.shared.Drain()
+	return nil
+}
+
 // Stop gives the folder back; the last generation closes it.
 func (g *generation) Stop() error {
 	active.CompareAndSwap(g.shared, nil)
@@ -82,6 +89,7 @@ func (g *generation) Stop() error {
 // Keep goes on with this generation when a newcomer failed.
 func (g *generation) Keep() error {
 	active.Store(g.shared)
+	g.shared.draining.Store(false)
 	if f := g.shared.folder.Load(); f != nil {
 		f.only(g.shared)
 	}

@@ -3,6 +3,7 @@ package subscribers
 import (
 	"context"
 	"strings"
+	"time"
 
 	"github.com/coredns/coredns/core/dnsserver"
 	"github.com/coredns/coredns/plugin"
@@ -28,6 +29,7 @@ func (h *Handler) Name() string { return pluginName }
 func (h *Handler) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error) {
 	v := &visit{ResponseWriter: w, asked: r}
 	v.tellSource(ctx)
+	defer h.flush(v)
 	verdict := query.Judge(r, h.served.Has(v.source.Addr.Addr()))
 	if verdict == query.Class && h.chaos && chaosName(r.Question[0]) {
 		verdict = query.Pass
@@ -46,6 +48,13 @@ func (h *Handler) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg
 		v.WriteMsg(new(dns.Msg).SetRcode(&v.question, code))
 	}
 	return dns.RcodeSuccess, err
+}
+
+// flush lets a reply leave before the socket is closed.
+func (h *Handler) flush(v *visit) {
+	if h.draining.Load() && v.written && !v.source.Stream {
+		time.Sleep(flushTime)
+	}
 }
 
 // chaosName is a name that plugin chaos answers; all others it hands on, as if

@@ -33,6 +33,9 @@ func (s *Subscribers) Warnings() []string {
 	if f == nil {
 		return nil
 	}
+	if len(f.files.Files()) == 0 && f.missing() {
+		return nil // nobody ever made the folder, and nobody need
+	}
 	all := f.files.Warnings()
 	for i, text := range all {
 		if rel, _, ok := strings.Cut(text, ": "); ok {

@@ -15,6 +15,7 @@ import (
 	"net/netip"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"sinkhole/plugin/pkg/subscriber"
 )
@@ -26,6 +27,8 @@ type Subscribers struct {
 	served *subscriber.Served
 	shape  *subscriber.Shape
 	folder atomic.Pointer[folder] // from Start on; nil: no classes
+
+	draining atomic.Bool // its servers are about to stop
 
 	mu   sync.Mutex
 	tell []func() // when the classes have changed
@@ -61,6 +64,15 @@ func (s *Subscribers) Shape() *subscriber.Shape { return s.shape }
 
 // SourcesTrusted: forged sources cannot enter the access network (BCP 38).
 func (s *Subscribers) SourcesTrusted() bool { return s.cfg.Trusted }
+
+// flushTime is how long a handler waits, once its servers are about to stop, for
+// a reply that it has written over UDP to leave: plugin shed hands replies to a
+// goroutine, for which nobody waits before the socket is closed.
+const flushTime = 50 * time.Millisecond
+
+// Drain says that the servers are about to stop: what is on its way is still
+// answered.
+func (s *Subscribers) Drain() { s.draining.Store(true) }
 
 // OnClasses has f called whenever other classes have come in force, from any
 // goroutine. It is called for as long as this Corefile is in force.
