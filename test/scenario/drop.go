@@ -19,7 +19,7 @@ const (
 // drop puts a file of the script into the drop folder.
 func (w *world) drop(args []string) (string, error) {
 	if len(args) != 3 {
-		return "", usage("DROP cp|mv|slow|half|gz|zst FILE TO", args)
+		return "", usage("DROP cp|mv|slow|gz|zst FILE TO", args)
 	}
 	from, to := filepath.Join(w.dir, args[1]), filepath.Join(w.getenv("SINKHOLE_LISTS"), args[2])
 	text, err := os.ReadFile(from)
@@ -36,8 +36,6 @@ func (w *world) drop(args []string) (string, error) {
 		return "", os.Rename(from, to)
 	case "slow":
 		return "", slowly(to, text)
-	case "half":
-		return "", os.WriteFile(to, text[:len(text)/2], 0o644)
 	case "gz":
 		var b bytes.Buffer
 		z := gzip.NewWriter(&b)
@@ -51,7 +49,7 @@ func (w *world) drop(args []string) (string, error) {
 		}
 		return "", os.WriteFile(to, z.EncodeAll(text, nil), 0o644)
 	}
-	return "", usage("DROP cp|mv|slow|half|gz|zst FILE TO", args)
+	return "", usage("DROP cp|mv|slow|gz|zst FILE TO", args)
 }
 
 func slowly(to string, text []byte) error {

@@ -7,7 +7,6 @@ import (
 	"crypto/x509"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -68,10 +67,10 @@ func silent(err error) error {
 func dial(q question) (net.Conn, error) {
 	d := net.Dialer{Timeout: answerWithin}
 	if q.network == "udp" {
-		d.LocalAddr = net.UDPAddrFromAddrPort(netip.AddrPortFrom(q.from, 0))
+		d.LocalAddr = net.UDPAddrFromAddrPort(netip.AddrPortFrom(q.from, q.port))
 		return d.Dial("udp", q.to.String())
 	}
-	d.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(q.from, 0))
+	d.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(q.from, q.port))
 	return d.Dial("tcp", q.to.String())
 }
 
@@ -141,11 +140,10 @@ func (w *world) overHTTPS(q question, payload []byte) ([]byte, error) {
 		return nil, err
 	}
 	defer resp.Body.Close()
-	raw, err := io.ReadAll(resp.Body)
-	if err == nil && resp.StatusCode != http.StatusOK {
-		err = fmt.Errorf("HTTP status %s: %q", resp.Status, raw)
+	if resp.StatusCode != http.StatusOK {
+		return nil, nil // no answer of DNS
 	}
-	return raw, err
+	return io.ReadAll(resp.Body)
 }
 
 func (w *world) overQUIC(q question, payload []byte) ([]byte, error) {
@@ -155,7 +153,7 @@ func (w *world) overQUIC(q question, payload []byte) ([]byte, error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), answerWithin)
 	defer cancel()
-	udp, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(q.from, 0)))
+	udp, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(q.from, q.port)))
 	if err != nil {
 		return nil, err
 	}

@@ -32,6 +32,48 @@ func (w *world) query(args []string) (string, error) {
 	return strings.Join(found, " ") + "\n", nil
 }
 
+// outcome is what came of a question.
+type outcome struct {
+	words []string
+	err   error
+}
+
+// askBehind asks while the script goes on, which it does once the question is on
+// its way to an authoritative server or has been answered.
+func (w *world) askBehind(args []string) (string, error) {
+	if len(args) < 3 || w.asked[args[0]] != nil {
+		return "", usage("ASK LABEL NAME TYPE [+FLAG...]", args)
+	}
+	q, err := w.ask(args[1:])
+	if err != nil {
+		return "", err
+	}
+	done := make(chan outcome, 1)
+	w.asked[args[0]] = done
+	go func() {
+		words, err := w.answer(q)
+		done <- outcome{words, err}
+	}()
+	for end := time.Now().Add(patience); len(w.Net.Asked(q.name)) == 0 && len(done) == 0; time.Sleep(again) {
+		if time.Now().After(end) {
+			return "", fmt.Errorf("%s was neither asked for nor answered", q.name)
+		}
+	}
+	return "", nil
+}
+
+func (w *world) got(args []string) (string, error) {
+	before, wanted := split(args)
+	if len(before) != 1 || w.asked[before[0]] == nil {
+		return "", usage("GOT LABEL -> WORD..., after ASK", args)
+	}
+	o := <-w.asked[before[0]]
+	if o.err != nil {
+		return "", o.err
+	}
+	return "", hold(o.words, wanted)
+}
+
 // answer asks once and gives the answer in words.
 func (w *world) answer(q question) ([]string, error) {
 	m, payload, err := q.packed()

@@ -15,6 +15,7 @@ type question struct {
 	name, rrtype string
 	network      string // udp, tcp, dot, doh, doq
 	from         netip.Addr
+	port         uint16 // of the client; 0 is any
 	to           netip.AddrPort
 
 	do, cd, ad, norec, noedns bool
@@ -43,6 +44,8 @@ func (w *world) ask(args []string) (question, error) {
 			six = true
 		case "+from":
 			q.from, err = netip.ParseAddr(value)
+		case "+port":
+			q.port, err = number[uint16](value, 16)
 		case "+to":
 			if q.to, err = netip.ParseAddrPort(value); err != nil {
 				var addr netip.Addr

@@ -20,12 +20,14 @@
 //	MARK; SAME [SLACK]            as at MARK: children, sockets, files, goroutines
 //
 //	DROP HOW FILE TO              into the drop folder: cp, mv, slow (over some seconds),
-//	                              half (of it), gz, zst
+//	                              gz, zst
 //	RELOAD [CODE] [ARG...]        sinkhole reload, which must end with CODE (0)
 //	LIST FILE -> WORD...          status has it so: none, or state=refused entries=7 ...
 //	EXITS CODE COMMAND...         run a program, which must end with CODE
 //
 //	QUERY NAME TYPE [+FLAG...] -> WORD...    ask, and hold the answer to the words
+//	ASK LABEL NAME TYPE [+FLAG...]           ask, and go on;
+//	GOT LABEL -> WORD...                     what the answer was
 //	WIRE [+FLAG...] PART... -> WORD...       the same with octets of one's own
 //	FLOOD COUNT NAME TYPE [+FLAG...]         ask so often; each must be answered
 //	LOAD begin LABEL NAME TYPE               ask without pause, until
@@ -58,7 +60,7 @@
 // # Flags
 //
 //	+tcp +dot +doh +doq      instead of UDP          +6            over IPv6
-//	+from=ADDRESS            198.51.100.1 and 2001:db8:c::1 unless said otherwise
+//	+from=ADDRESS +port=N    198.51.100.1 and 2001:db8:c::1 unless said otherwise
 //	+do +cd +ad +norec +noedns +size=N +version=N   +class=CH +opcode=NOTIFY
 //	+to=ADDRESS[:PORT]       instead of the script's server
 //	+names=N                 FLOOD: %d in the name counts to N, and again from 0
@@ -103,8 +105,8 @@ type Options struct {
 // Addresses. Servers are 192.0.2.(101+n) and 2001:db8::(101+n) in the order of
 // the scripts; the prefixes are the namespace's own.
 var (
-	prefixes = []string{"192.0.2.1/24", "198.51.100.1/24", "203.0.113.1/24", "100.64.0.1/10",
-		"2001:db8:c::1/64", "2001:db8:c:100::1/64", "2001:db8:c:200::1/64", "3fff::5/64",
+	prefixes = []string{"192.0.2.1/24", "198.51.100.1/24", "203.0.113.1/24", "100.64.0.1/10", "10.0.0.1/8",
+		"2001:db8:c::1/64", "2001:db8:c:100::1/64", "2001:db8:c:1ff::1/64", "2001:db8:c:200::1/64", "3fff::5/64",
 		"2001:db8::53/128", "2001:db8::54/128"}
 	subscriber4 = netip.MustParseAddr("198.51.100.1")
 	subscriber6 = netip.MustParseAddr("2001:db8:c::1")
@@ -150,13 +152,14 @@ type world struct {
 	broken bool
 	marked *holdings
 	loads  map[string]*load
+	asked  map[string]chan outcome
 	stdout func() string // of the command before
 }
 
 type worldKey struct{}
 
 func setup(env *testscript.Env, o Options, number int) error {
-	w := &world{Options: o, dir: env.WorkDir, getenv: env.Getenv, loads: map[string]*load{}}
+	w := &world{Options: o, dir: env.WorkDir, getenv: env.Getenv, loads: map[string]*load{}, asked: map[string]chan outcome{}}
 	w.addr4 = netip.AddrFrom4([4]byte{192, 0, 2, byte(100 + number)})
 	w.addr6 = netip.MustParseAddr(fmt.Sprintf("2001:db8::%x", 0x100+number))
 	if err := testnet.AddAddress(netip.PrefixFrom(w.addr6, 128)); err != nil {
@@ -255,6 +258,8 @@ var commands = map[string]command{
 	"LIST":     (*world).list,
 	"EXITS":    (*world).exits,
 	"QUERY":    (*world).query,
+	"ASK":      (*world).askBehind,
+	"GOT":      (*world).got,
 	"WIRE":     (*world).wire,
 	"FLOOD":    (*world).flood,
 	"LOAD":     (*world).load,

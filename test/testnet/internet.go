@@ -56,7 +56,7 @@ func Internet() []Zone {
 		return z
 	}
 	elsewhere := func(name string, d Denial, servers ...string) Zone {
-		z := one(name, d, "* A 192.0.2.11\n")
+		z := one(name, d, "* A 192.0.2.11\nedited 2 A 192.0.2.13\n")
 		z.Servers = servers
 		return z
 	}

@@ -43,6 +43,7 @@
 //	loop.secure.zone            CNAME to a CNAME back
 //	x.old.secure.zone           DNAME old.secure.zone to new.nsec3.zone
 //	cdn.secure.zone             CNAME to t1.tracker.corp-b
+//	edited.ZONE                 with a TTL of 2: insecure, slow, half and others
 //	shared.secure.zone          A 203.0.113.66, the address that lists name
 //	svc, alias, ads-svc         HTTPS with hints; alias mode; a listed target
 //	reveal, shared.bogus.zone   bogus answers that show a listed name, address
