@@ -51,7 +51,7 @@ func (r results) markdown(now time.Time) string {
 
 func (r results) writeQueries(write func(string, ...any)) {
 	write("## Queries\n")
-	write("A listed name (each once before any comes again) and a cached one (%s names, Zipf), by `dnsperf %s`, %d rounds. Both servers answer listed names NXDOMAIN. CPU is user plus system time of the server and its children over answered queries. The ratio is to Unbound's CPU.\n",
+	write("A listed name (each once before any comes again) and a cached one (%s names, Zipf), by `dnsperf %s`, %d rounds. Both servers answer listed names NXDOMAIN; Unbound's zone holds the names alone, sinkhole's list also means what is below them. CPU is user plus system time of the server and its children over answered queries. The ratio is to Unbound's CPU.\n",
 		thousands(r.plan.cached), strings.Join(r.plan.generator(), " "), r.plan.rounds)
 	write("| server | question | queries a second | CPU a query | ratio | lost |\n| --- | --- | --- | --- | --- | --- |")
 	peers := map[string]float64{}
