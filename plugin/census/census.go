@@ -129,7 +129,6 @@ func open(dir, shape string, memory int64) (*Census, error) {
 func (c *Census) adopt(cfg Config, l lines) {
 	owner.Store(c)
 	c.terms.Store(&terms{cfg, l})
-	l.OnClasses(c.reclassed)
 	now := time.Now()
 	c.work.Lock()
 	defer c.work.Unlock()

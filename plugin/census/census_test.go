@@ -84,7 +84,7 @@ type bench struct {
 func start(t testing.TB, dir, block string, n *network) *bench {
 	t.Helper()
 	b := &bench{t: t, dir: dir, network: n, listed: map[string]string{"c2.example.": "c2", "other.example.": "c2", "bank.example.": "phishing"}}
-	c := caddy.NewTestController("dns", "census {\n"+block+"\nstate "+dir+"\n}")
+	c := caddy.NewTestController("dns", "census {\nmemory 1MiB\n"+block+"\nstate "+dir+"\n}")
 	cfg, err := parse(c)
 	if err != nil {
 		t.Fatal(err)

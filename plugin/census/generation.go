@@ -65,6 +65,7 @@ func (g *generation) start(l lines) error {
 	if err != nil {
 		return plugin.Error(pluginName, err)
 	}
+	l.OnClasses(census.reclassed)
 	census.adopt(g.cfg, l)
 	g.census, g.lines = census, l
 	for _, h := range g.blocks {

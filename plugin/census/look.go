@@ -3,6 +3,7 @@ package census
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"time"
 
 	"sinkhole/plugin/pkg/control"
@@ -43,11 +44,18 @@ func (c *Census) look(now, since tally.Pane, each func(judge.Finding)) {
 	}
 }
 
+// firstOf is the first pane of a look back: an hour is the last six panes, the
+// running one included.
+func firstOf(now tally.Pane, since time.Duration) tally.Pane {
+	panes := min((since+tally.PaneLength-1)/tally.PaneLength, math.MaxUint32)
+	return now.Less(tally.Pane(panes) - 1)
+}
+
 // watch judges all records for the metric and for what the records remember. It
 // must hold c.work.
 func (c *Census) watch(now tally.Pane) {
 	var flagged [judge.Confirmed + 1]int
-	c.look(now, now.Less(tally.Pane(lookBack/tally.PaneLength)), func(f judge.Finding) { flagged[f.Level]++ })
+	c.look(now, firstOf(now, lookBack), func(f judge.Finding) { flagged[f.Level]++ })
 	for l := judge.Watch; l <= judge.Confirmed; l++ {
 		flaggedLines.WithLabelValues(l.String()).Set(float64(flagged[l]))
 	}
@@ -69,11 +77,12 @@ func (c *Census) Report(r control.ReportRequest) (json.RawMessage, error) {
 		}
 	}
 	now := time.Now()
+	pane := tally.PaneOf(now)
 	c.work.Lock()
 	defer c.work.Unlock()
 	c.measure(now)
 	var found []judge.Finding
-	c.look(tally.PaneOf(now), tally.PaneOf(now.Add(-q.Since)), func(f judge.Finding) { found = append(found, f) })
+	c.look(pane, firstOf(pane, q.Since), func(f judge.Finding) { found = append(found, f) })
 	head := report.Head{At: now, Node: c.node, ErrorBound: c.tally.Stats().ErrorBound, Median: c.crowd.median}
 	rep, err := report.Build(head, q, found, func(f judge.Finding) (string, error) {
 		id, err := c.keys.Identify(c.terms.Load().lines.LineText(f.Line), now)

@@ -51,7 +51,7 @@ func (j *judging) contact(sig Signal, r Rule, sure bool) *firing {
 		if f == nil {
 			continue
 		}
-		f.full = rules[sig].points * float64(weight) / full
+		f.full = rules[sig].points * float64(weight) / fullWeight
 		f.points = decay(f.full, j.env.Now-f.to)
 		if best == nil || f.points > best.points {
 			best = f

@@ -43,7 +43,7 @@ func slowRate(rec *tally.Record, now tally.Pane, r Rule, limit uint64, sure bool
 // slowContact says what c2-1 to c2-3 are, and finds the last window in which one
 // fires, by trying all.
 func slowContact(j *judging, sig Signal, r Rule, sure bool) (points float64) {
-	for _, weight := range []int{full, 50} {
+	for _, weight := range []int{fullWeight, 50} {
 		for end := j.env.Now; end > j.env.Now-4*tally.Week; end-- {
 			names, together, longest := 0, map[tally.Pane]bool{}, 0
 			for _, c := range j.contacts {
@@ -72,7 +72,7 @@ func slowContact(j *judging, sig Signal, r Rule, sure bool) (points float64) {
 				fires = fires || names > 1 && len(together) >= max(2, r.Threshold-1)
 			}
 			if fires {
-				points = max(points, decay(rules[sig].points*float64(weight)/full, j.env.Now-end))
+				points = max(points, decay(rules[sig].points*float64(weight)/fullWeight, j.env.Now-end))
 				break
 			}
 		}

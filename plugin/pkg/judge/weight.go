@@ -16,8 +16,9 @@ var weights = map[string]int{
 	"malware-download": 50,
 }
 
-// full is the weight of a category that only machines ask for.
-const full = 100
+// fullWeight is that of a category that only machines ask for. The tally takes no
+// storm of such names for a broken device.
+const fullWeight = 100
 
 // Weight is what a contact with a name of a category counts, in hundredths.
 func Weight(category string) int { return weights[category] }

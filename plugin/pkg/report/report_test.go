@@ -36,6 +36,7 @@ func findings() []judge.Finding {
 			counts.Hit(someLine(1), "c2", []byte("c2.example"), 100, true, p)
 		}
 	}
+	counts.Count(someLine(4), 1, false, noon)
 	counts.Hit(someLine(4), "c2", []byte(`\127odd.example`), 100, false, noon)
 	for i := range 14_500 {
 		counts.Count(someLine(2), 7, false, noon)
