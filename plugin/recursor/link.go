@@ -40,6 +40,8 @@ type link struct {
 	heard func() // it has answered
 
 	ignored *atomic.Uint64 // packets that were no answer
+	giveUp  time.Duration
+	resends []time.Duration
 
 	mu      sync.Mutex // guards what follows
 	closed  bool
@@ -55,6 +57,8 @@ func newLink(addr netip.AddrPort, heard func(), ignored *atomic.Uint64) *link {
 		addr:    addr.String(),
 		heard:   heard,
 		ignored: ignored,
+		giveUp:  giveUp,
+		resends: resends,
 		open:    map[net.Conn]struct{}{},
 		turn:    make(chan struct{}, maxStreams),
 	}
@@ -102,7 +106,7 @@ var packets = sync.Pool{New: func() any { return new(packet) }}
 func (l *link) ask(q *question) (*reply, *failure) {
 	p := packets.Get().(*packet)
 	defer packets.Put(p)
-	end := time.Now().Add(giveUp)
+	end := time.Now().Add(l.giveUp)
 	query := q.append(p.query[:0])
 	newID(query)
 	conn, fail := l.socket()
@@ -144,8 +148,8 @@ func (l *link) await(conn *net.UDPConn, query, buf []byte, end time.Time) ([]byt
 	begin := time.Now()
 	for i := 0; ; i++ {
 		until := end
-		if i < len(resends) && begin.Add(resends[i]).Before(end) {
-			until = begin.Add(resends[i])
+		if i < len(l.resends) && begin.Add(l.resends[i]).Before(end) {
+			until = begin.Add(l.resends[i])
 		}
 		if _, err := conn.Write(query); err != nil {
 			return nil, childDown

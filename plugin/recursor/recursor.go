@@ -22,6 +22,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -219,8 +220,9 @@ func anchorTexts(all []unbound.Anchor) []string {
 }
 
 // Warnings are what an operator should see to.
-func (r *Recursor) Warnings() []string {
-	s := r.child.Status()
+func (r *Recursor) Warnings() []string { return warnings(r.child.Status()) }
+
+func warnings(s unbound.Status) []string {
 	var out []string
 	switch {
 	case !s.Up && s.Last != nil:
@@ -254,7 +256,7 @@ var warned sync.Map
 func warnOfAge(s unbound.Status) {
 	w := age(s.Path, s.Version)
 	if _, again := warned.LoadOrStore(s.Path+" "+s.Version, true); w != "" && !again {
-		log.Warning(w)
+		log.Warning(strings.TrimPrefix(w, pluginName+": "))
 	}
 }
 

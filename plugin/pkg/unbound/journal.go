@@ -55,8 +55,12 @@ func (j *journal) Write(p []byte) (int, error) {
 // line takes in one line.
 func (j *journal) line(text string) {
 	level, message, stamped := message(text)
-	if stamped && (level == "info" || level == "notice" || level == "debug") {
+	switch {
+	case !stamped:
+	case level == "info":
 		j.gather.line(message)
+		return
+	case level == "notice", level == "warning", level == "debug":
 		return
 	}
 	if text = strings.TrimSpace(text); text == "" || j.answers && stamped && level != "fatal error" {
