@@ -91,10 +91,10 @@ func (l *listed) noText(category string) uint32 {
 	if len(l.unnamed) == maxUnnamed {
 		return 0
 	}
-	category = strings.Clone(category)
-	l.names = append(l.names, listedName{category: category})
+	own := strings.Clone(category) // the caller's stays on its stack
+	l.names = append(l.names, listedName{category: own})
 	id := uint32(len(l.names) - 1)
-	l.unnamed[category] = id
+	l.unnamed[own] = id
 	return id
 }
 

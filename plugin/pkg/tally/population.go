@@ -128,6 +128,9 @@ func (s *shard) asked(from int, now Pane, some []asked) []asked {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.enter(now)
+	if s.lines == 0 {
+		return nil
+	}
 	for b := from; b < min(from+slice, len(s.buckets)); b++ {
 		for i := range s.buckets[b] {
 			sl := &s.buckets[b][i]

@@ -36,6 +36,9 @@ func (p *pool) clear() {
 	p.bar = 0
 }
 
+// promoted is how many records are taken.
+func (p *pool) promoted() int { return len(p.records) - len(p.free) }
+
 // What a line is worth, when not all can have a record:
 //
 //	| heavy 1 | free 5 | listed 24 | free 1 | marked 1 | queries in six panes 32 |

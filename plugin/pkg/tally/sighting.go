@@ -21,7 +21,8 @@ type sighting struct {
 
 const (
 	maxSightings = 8
-	maxNamed     = maxSightings - 1
+	// maxNamed of them by name; the last is of any other name of its category.
+	maxNamed = maxSightings - 1
 	// fullWeight is the weight of a category that only machines ask for.
 	fullWeight = 100
 	maxWeight  = 1<<8 - 1

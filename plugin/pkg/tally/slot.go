@@ -67,7 +67,9 @@ func (w word) proven() bool   { return w&provenBit != 0 }
 func (w word) wide() bool     { return w&wideBit != 0 }
 func (w word) record() uint32 { return uint32(w) }
 
-func recordWord(index uint32, proven bool) word { return word(recordBit) | word(index) | provenIf(proven) }
+func recordWord(index uint32, proven bool) word {
+	return word(recordBit) | word(index) | provenIf(proven)
+}
 
 func provenIf(proven bool) word {
 	if proven {

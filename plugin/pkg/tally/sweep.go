@@ -111,6 +111,9 @@ func (t *Tally) forget(l subscriber.Line) {
 func (s *shard) seated(from int, lines []subscriber.Line) []subscriber.Line {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.lines == 0 {
+		return nil
+	}
 	for b := from; b < min(from+slice, len(s.buckets)); b++ {
 		for i := range s.buckets[b] {
 			if l := s.buckets[b][i].key; l != 0 {

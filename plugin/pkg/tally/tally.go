@@ -127,9 +127,10 @@ func (t *Tally) Records() iter.Seq[*Record] {
 		var rec Record
 		for i := range t.shards {
 			s := &t.shards[i]
-			for k := range s.records {
+			for k := 0; k < len(s.records); k++ {
 				now, ahead := t.clock.read()
-				if s.copy(k, &rec, now, ahead) && !yield(&rec) {
+				var ok bool
+				if k, ok = s.copy(k, &rec, now, ahead); ok && !yield(&rec) {
 					return
 				}
 			}
@@ -137,14 +138,20 @@ func (t *Tally) Records() iter.Seq[*Record] {
 	}
 }
 
-// copy makes rec a copy of the record with an index, unless that is free.
-func (s *shard) copy(index int, rec *Record, now, ahead Pane) bool {
+// copy makes rec a copy of the next record from an index on, and is where that
+// stands; false where there is none.
+func (s *shard) copy(from int, rec *Record, now, ahead Pane) (at int, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r := &s.records[index]
-	if r.line == 0 {
-		return false
+	if s.promoted() == 0 {
+		return len(s.records), false
 	}
+	for at = from; s.records[at].line == 0; {
+		if at++; at == len(s.records) {
+			return at, false
+		}
+	}
+	r := &s.records[at]
 	rec.Line, rec.rec, rec.ahead = r.line, *r, ahead
 	rec.rec.enter(max(now, s.pane))
 	rec.rec.noteStorm()
@@ -157,7 +164,7 @@ func (s *shard) copy(index int, rec *Record, now, ahead Pane) bool {
 			Panes: si.panes.behindBy(ahead), Proven: si.proven.behindBy(ahead), hits: si.hits, ahead: ahead,
 		})
 	}
-	return true
+	return at, true
 }
 
 func (s PaneSet) behindBy(ahead Pane) PaneSet {
@@ -194,7 +201,7 @@ func (t *Tally) Stats() Stats {
 		s.mu.Lock()
 		st.Queries += s.queries
 		st.Lines += s.lines
-		st.Promoted += len(s.records) - len(s.free)
+		st.Promoted += s.promoted()
 		st.Evicted += s.evicted
 		st.PromotedDropped += s.lost
 		st.SightingsDropped += s.unseen

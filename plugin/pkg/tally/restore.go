@@ -1,0 +1,120 @@
+package tally
+
+import (
+	"encoding/binary"
+
+	"sinkhole/plugin/pkg/subscriber"
+)
+
+// entry is a promoted line of a checkpoint.
+type entry struct {
+	record
+	sightings []savedSighting
+}
+
+type savedSighting struct {
+	sighting
+	category string
+	text     []byte
+}
+
+func (d *decoder) fixed(l *subscriber.Line) {
+	if b := d.bytes(8); !d.bad {
+		*l = subscriber.Line(binary.LittleEndian.Uint64(b))
+	}
+	d.bad = d.bad || *l == 0
+}
+
+// takeLine gives a line of a checkpoint a place, where it is heavier than the
+// lightest.
+func (t *Tally) takeLine(l subscriber.Line, w word, p Pane) {
+	s, b := t.place(l)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.enter(p)
+	s.takeLine(b, l, w.at(s.pane))
+}
+
+func (s *shard) takeLine(b uint32, l subscriber.Line, w word) {
+	if _, twice := s.find(b, l); twice || w.sum() == 0 {
+		return
+	}
+	n, weight, ok := s.lightest(b)
+	if !ok || weight >= w.weight() {
+		s.evicted++
+		return
+	}
+	s.leave(n)
+	s.seat(n, l, w)
+}
+
+// takeRecord gives a promoted line of a checkpoint a place and a record, or what
+// there is room for.
+func (t *Tally) takeRecord(e *entry, p Pane) {
+	s, b := t.place(e.line)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.enter(p)
+	if _, twice := s.find(b, e.line); twice {
+		return
+	}
+	e.enter(s.pane)
+	six := pack(s.pane, e.six(), e.proven)
+	n, _, ok := s.lightest(b)
+	if !ok || !s.roomFor(e) {
+		s.lost++
+		s.takeLine(b, e.line, six)
+		return
+	}
+	s.leave(n)
+	s.seat(n, e.line, six)
+	i := s.free[len(s.free)-1]
+	s.free = s.free[:len(s.free)-1]
+	r := &s.records[i]
+	*r = e.record
+	r.slot = n
+	s.at(n).word = recordWord(i, r.proven)
+	for k := range e.sightings {
+		s.takeSighting(r, i, &e.sightings[k])
+	}
+	s.worths[i] = s.worth(r)
+}
+
+// roomFor sees to it that a record is free for a line that is worth more than
+// the least.
+func (s *shard) roomFor(e *entry) bool {
+	if len(s.free) > 0 {
+		return true
+	}
+	worth := s.worth(&e.record)
+	for k := range e.sightings {
+		if si := &e.sightings[k]; si.weight > 0 {
+			worth = max(worth, worth&^(worthHeavy-1<<worthListed)|uint64(si.measure())<<worthListed)
+		}
+	}
+	i, least := s.least()
+	if worth <= least {
+		return false
+	}
+	s.demote(i)
+	s.lost++
+	s.evicted++
+	return true
+}
+
+func (s *shard) takeSighting(r *record, index uint32, saved *savedSighting) {
+	si := saved.sighting
+	si.record, si.name = index, s.names.take(saved.category, saved.text)
+	if _, twice := s.of(r, si.name); twice || len(s.freeSight) == 0 && !s.giveUp(si.measure()) {
+		s.names.drop(si.name)
+		s.unseen++
+		return
+	}
+	at := s.freeSight[len(s.freeSight)-1]
+	s.freeSight = s.freeSight[:len(s.freeSight)-1]
+	si.next = r.head
+	s.sightings[at] = si
+	r.head = at + 1
+	s.measures[at] = si.measure()
+	r.listed = r.listed || si.weight > 0
+}
