@@ -38,7 +38,7 @@ type Config struct {
 }
 
 const (
-	defaultMemory = 64 << 20 // a million lines and 20,000 promoted ones take 55 MiB
+	defaultMemory = 64 << 20 // a million lines, 20,000 of them promoted
 	minMemory     = 1 << 20
 	maxMemory     = 64 << 30
 	defaultWarmup = 24 * time.Hour // a day: every hour of the day has been seen once
