@@ -35,7 +35,7 @@ test: go staticcheck ## install what the tests need and run all that CI runs
 		vet         'go vet ./...' \
 		staticcheck '.tools/staticcheck ./...' \
 		tests       'go test -json ./...' \
-		race        'CGO_ENABLED=1 go test -json -race ./plugin/pkg/...' \
+		race        'CGO_ENABLED=1 go test -json -race ./plugin/...' \
 		fuzz        '.ci/fuzz 500x -json'
 
 build: go ## build bin/sinkhole
