@@ -235,9 +235,9 @@ func TestLateAnswerIsForNobody(t *testing.T) {
 
 func TestLostPacketIsSentAgain(t *testing.T) {
 	c := newFakeChild(t)
-	var ids []uint16
+	ids := make(chan uint16, 100)
 	c.reply = func(query []byte, _ netip.AddrPort) [][]byte {
-		ids = append(ids, binary.BigEndian.Uint16(query))
+		ids <- binary.BigEndian.Uint16(query)
 		if len(ids) < 3 {
 			return nil
 		}
@@ -248,8 +248,8 @@ func TestLostPacketIsSentAgain(t *testing.T) {
 	if _, fail := l.ask(&www); fail != nil {
 		t.Fatal(fail)
 	}
-	if len(ids) != 3 || ids[0] != ids[1] || ids[1] != ids[2] {
-		t.Errorf("sent with the IDs %v, want one, three times", ids)
+	if first := <-ids; len(ids) != 2 || <-ids != first || <-ids != first {
+		t.Error("it was not sent three times as it was")
 	}
 }
 
@@ -386,9 +386,9 @@ func TestConnectionsAreRecycled(t *testing.T) {
 func TestConnectionThatLayIdle(t *testing.T) {
 	c := newFakeChild(t)
 	c.reply = truncatedAnswer
-	asked := 0
+	var asked atomic.Int64
 	c.stream = func(query []byte) [][]byte {
-		if asked++; asked%2 == 0 {
+		if asked.Add(1)%2 == 0 {
 			return nil
 		}
 		return [][]byte{answerOf(query)}
@@ -402,20 +402,29 @@ func TestConnectionThatLayIdle(t *testing.T) {
 }
 
 func TestTCPThatFails(t *testing.T) {
-	c := newFakeChild(t)
-	c.reply = truncatedAnswer
-	c.stream = func([]byte) [][]byte { return nil }
-	l := linkTo(t, c.run(t))
-	if _, fail := l.ask(&www); fail != childDown {
-		t.Errorf("closed at once: got %v, want %v", fail, childDown)
-	}
-	c.stream = func(query []byte) [][]byte { return [][]byte{} } // and says nothing
-	l.giveUp = 50 * time.Millisecond
-	if _, fail := l.ask(&www); fail != noAnswer {
-		t.Errorf("silent: got %v, want %v", fail, noAnswer)
-	}
-	if len(l.streams) != 0 {
-		t.Error("a connection that failed is kept")
+	for name, tt := range map[string]struct {
+		stream func([]byte) [][]byte
+		want   *failure
+	}{
+		"it is closed at once": {func([]byte) [][]byte { return nil }, childDown},
+		"nothing comes":        {func([]byte) [][]byte { return [][]byte{} }, noAnswer},
+		"it cannot be read":    {func(q []byte) [][]byte { w := answerOf(q); return [][]byte{w[:len(w)-2]} }, childDown},
+		"truncated once more":  {func(q []byte) [][]byte { return truncatedAnswer(q, netip.AddrPort{}) }, childDown},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newFakeChild(t)
+			c.reply, c.stream = truncatedAnswer, tt.stream
+			l := linkTo(t, c.run(t))
+			if tt.want == noAnswer {
+				l.giveUp = 50 * time.Millisecond
+			}
+			if _, fail := l.ask(&www); fail != tt.want {
+				t.Errorf("got %v, want %v", fail, tt.want)
+			}
+			if len(l.streams) != 0 {
+				t.Error("a connection that failed is kept")
+			}
+		})
 	}
 }
 

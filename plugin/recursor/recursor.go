@@ -62,8 +62,9 @@ const (
 	// taken at the wrong moment, but not three times.
 	startTries = 3
 	// drainWithin is how long questions under way are waited for when the child
-	// is to go, before a stop takes the rest of its ten seconds.
-	drainWithin = 3 * time.Second
+	// is to go. CoreDNS has waited already; what is left is what the cache asks
+	// for nobody.
+	drainWithin = time.Second
 )
 
 // start starts a child and waits until it answers.
@@ -82,7 +83,9 @@ func start(s unbound.Settings) (*Recursor, error) {
 		r.running.Wait()
 		return nil, err
 	}
-	warnOfAge(r.child.Status())
+	st := r.child.Status()
+	warnOfAge(st)
+	log.Infof("Unbound %s answers on %s (%s), trusting %s", st.Version, st.Addr, mode(s.Forward), strings.Join(anchorTexts(st.Anchors), ", "))
 	return r, nil
 }
 
@@ -184,6 +187,7 @@ func (r *Recursor) Status() map[string]any {
 		"anchors":   anchorTexts(s.Anchors),
 		"tracking":  s.Tracked,
 		"restarts":  s.Restarts,
+		"in_a_row":  s.InARow,
 		"threads":   cfg.Threads,
 		"memory":    cfg.Memory,
 		"resident":  r.child.Resident(),
@@ -234,6 +238,9 @@ func warnings(s unbound.Status) []string {
 	}
 	if w := age(s.Path, s.Version); w != "" {
 		out = append(out, w)
+	}
+	if s.Replaced {
+		out = append(out, fmt.Sprintf("recursor: %s was updated and Unbound %s still runs; a reload of the Corefile starts the new one", s.Path, s.Version))
 	}
 	if s.User == "root" {
 		out = append(out, "recursor: Unbound runs as root, which may not change its user here; run the server as an ordinary user")

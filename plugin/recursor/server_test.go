@@ -603,6 +603,7 @@ func TestWarnings(t *testing.T) {
 		"not yet":       {unbound.Status{Version: "1.26.2"}, []string{"recursor: Unbound does not answer yet"}},
 		"died one time": {unbound.Status{Up: true, Version: "1.26.2", InARow: 1, Last: &unbound.Death{Why: errors.New("x")}}, nil},
 		"keeps dying":   {unbound.Status{Up: true, Version: "1.26.2", InARow: 4, Last: &unbound.Death{Why: errors.New("unbound: child left")}}, []string{"recursor: Unbound died 4 times in a row, last: unbound: child left"}},
+		"updated":       {unbound.Status{Up: true, Version: "1.26.2", Path: "/usr/sbin/unbound", Replaced: true}, []string{"recursor: /usr/sbin/unbound was updated and Unbound 1.26.2 still runs; a reload of the Corefile starts the new one"}},
 		"as root":       {unbound.Status{Up: true, Version: "1.26.2", User: "root"}, []string{"recursor: Unbound runs as root, which may not change its user here; run the server as an ordinary user"}},
 	} {
 		if got := warnings(tt.status); !slices.Equal(got, tt.want) {

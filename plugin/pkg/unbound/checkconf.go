@@ -114,31 +114,35 @@ func (c *configuration) at(each complaint) origin {
 const maxComplaints = 3
 
 // refusal says what is wrong in the operator's words: his file and line where it
-// is one of his.
+// is one of his. Of what is said about one line the first counts.
 func refusal(c *configuration, complaints []complaint) error {
-	var errs []error
+	var said []string
+	last := complaint{}
 	for _, each := range complaints {
-		from := c.at(each)
-		switch {
-		case from.file != "":
-			errs = append(errs, fmt.Errorf("%s:%d: %s", from.file, from.line, each.text))
-		case from.option != nil:
-			errs = append(errs, fmt.Errorf("%q: %s", from.option.line, each.text))
-		case each.line > 0 && each.file != standardInput:
-			errs = append(errs, fmt.Errorf("%s:%d: %s", each.file, each.line, each.text))
-		default:
-			errs = append(errs, errors.New(each.text))
+		if each.line > 0 && each.line == last.line && each.file == last.file {
+			continue
 		}
-		if len(errs) == maxComplaints {
+		last = each
+		if said = append(said, c.place(each)+each.text); len(said) == maxComplaints {
 			break
 		}
 	}
-	if len(errs) == 0 {
-		errs = append(errs, errors.New("without a reason"))
+	if len(said) == 0 {
+		said = []string{"without a reason"}
 	}
-	var text []string
-	for _, err := range errs {
-		text = append(text, err.Error())
+	return fmt.Errorf("unbound: unbound-checkconf refuses the configuration: %s", strings.Join(said, "; "))
+}
+
+// place is where the complaint belongs, as it stands before its text.
+func (c *configuration) place(each complaint) string {
+	from := c.at(each)
+	switch {
+	case from.file != "":
+		return fmt.Sprintf("%s:%d: ", from.file, from.line)
+	case from.option != nil:
+		return fmt.Sprintf("%q: ", from.option.line)
+	case each.line > 0 && each.file != standardInput:
+		return fmt.Sprintf("%s:%d: ", each.file, each.line)
 	}
-	return fmt.Errorf("unbound: unbound-checkconf refuses the configuration: %s", strings.Join(text, "; "))
+	return ""
 }

@@ -37,6 +37,7 @@ type Program struct {
 	Path      string
 	Checkconf string
 	Version   string
+	stamp     stamp // of the file when it was asked
 
 	// refused are the options that unbound-checkconf has refused. The same file
 	// refuses them again: it is not asked twice.
@@ -50,16 +51,11 @@ type stamp struct {
 	mtime time.Time
 }
 
-type known struct {
-	stamp   stamp
-	program *Program
-}
-
 // programs are those that were asked so far, by path: asking costs processes.
 var programs = struct {
 	sync.Mutex
-	byPath map[string]known
-}{byPath: map[string]known{}}
+	byPath map[string]*Program
+}{byPath: map[string]*Program{}}
 
 // Find finds the program at path, or where programs are when path is empty.
 func Find(ctx context.Context, path string) (*Program, error) {
@@ -69,14 +65,15 @@ func Find(ctx context.Context, path string) (*Program, error) {
 	}
 	programs.Lock()
 	defer programs.Unlock()
-	if k, ok := programs.byPath[path]; ok && k.stamp == stamp {
-		return k.program, nil
+	if p, ok := programs.byPath[path]; ok && p.stamp == stamp {
+		return p, nil
 	}
 	p, err := ask(ctx, path)
 	if err != nil {
 		return nil, err
 	}
-	programs.byPath[path] = known{stamp, p}
+	p.stamp = stamp
+	programs.byPath[path] = p
 	return p, nil
 }
 

@@ -91,6 +91,7 @@ type Child struct {
 	status  Status
 	journal *journal // of this life
 	own     string   // its own file of anchors; "" when it has none
+	begun   stamp    // of the program that runs
 	// untracked says why the child keeps no anchors of its own any more.
 	untracked string
 }
@@ -116,6 +117,8 @@ type Status struct {
 	Anchors  []Anchor
 	// Tracked: the child follows the root's keys itself (RFC 5011).
 	Tracked bool
+	// Replaced: another program stands at Path since this one was started.
+	Replaced bool
 	// LeftOut are options that this version does not know.
 	LeftOut []string
 	// Last is how the last life ended, nil when none did.
@@ -125,8 +128,12 @@ type Status struct {
 // Status is how the child is now.
 func (c *Child) Status() Status {
 	c.mu.Lock()
-	s, own := c.status, c.own
+	s, own, begun := c.status, c.own, c.begun
 	c.mu.Unlock()
+	if s.Up {
+		_, now, err := locate(s.Path)
+		s.Replaced = err == nil && now != begun
+	}
 	if own != "" {
 		if f, err := readAnchors(own); err == nil {
 			s.Anchors = f.anchors() // as the child has them by now
@@ -227,7 +234,7 @@ func (c *Child) liveOnce(ctx context.Context) (answered time.Duration, err error
 	c.update(func(s *Status) {
 		s.Version, s.Path = plan.program.Version, plan.program.Path
 		s.Addr, s.Anchors, s.Tracked, s.LeftOut = plan.addr, plan.anchors, plan.tracked != "", plan.leftOut
-		c.journal, c.own = l.journal, plan.tracked
+		c.journal, c.own, c.begun = l.journal, plan.tracked, plan.program.stamp
 	})
 	var since time.Time
 	err = l.Run(ctx, func() {

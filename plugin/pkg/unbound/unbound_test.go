@@ -228,34 +228,32 @@ func TestStrangerOnThePort(t *testing.T) {
 	}
 }
 
-// stubborn is a program that says it is an Unbound, and then does body.
-func stubborn(t *testing.T, body string) Settings {
+// openDir is a folder that root's child may enter as the user it is.
+func openDir(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	// Root's child must be able to run it.
 	for d := dir; d != os.TempDir() && d != "/"; d = filepath.Dir(d) {
 		if err := os.Chmod(d, 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
+	return dir
+}
+
+// stubborn is a program that says it is an Unbound, and then does body.
+func stubborn(t *testing.T, body string) Settings {
+	t.Helper()
+	dir := openDir(t)
 	script(t, dir, checkconfName, "exit 0\n")
 	return Settings{Binary: script(t, dir, programName, "test \"$1\" = -V && { echo 'Version 1.26.2'; exit; }\n"+body)}
 }
 
 func TestStopIsBounded(t *testing.T) {
-	started := filepath.Join(t.TempDir(), "started")
-	if err := os.WriteFile(started, nil, 0o666); err != nil {
+	dir := openDir(t)
+	if err := os.Chmod(dir, 0o777); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Chmod(started, 0o666); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Chmod(filepath.Dir(started), 0o777); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Chmod(filepath.Dir(filepath.Dir(started)), 0o755); err != nil {
-		t.Fatal(err)
-	}
+	started := filepath.Join(dir, "started")
 	s := stubborn(t, "trap '' TERM\necho x > "+started+"\nwhile :; do sleep 0.01; done\n")
 	k := keep(t, s, func(c *Child) { c.pace.stop = 50 * time.Millisecond })
 	eventually(t, "the program runs", func() bool { return calls(t, started) == 1 })
@@ -281,12 +279,7 @@ func TestEnvironmentIsEmpty(t *testing.T) {
 // TestOwnAnchors: the child keeps its own anchors where it can, and goes on
 // without where it cannot.
 func TestOwnAnchors(t *testing.T) {
-	state := t.TempDir()
-	for d := state; d != os.TempDir() && d != "/"; d = filepath.Dir(d) {
-		if err := os.Chmod(d, 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
+	state := openDir(t)
 	k := keep(t, Settings{Threads: 1, Memory: minMemory, State: state}, nil)
 	k.awaitUp(t)
 	if s := k.Status(); !s.Tracked || len(s.Anchors) == 0 {
@@ -319,12 +312,7 @@ esac
 echo "without" >&2
 exit 2
 `
-	state := t.TempDir()
-	for d := state; d != os.TempDir() && d != "/"; d = filepath.Dir(d) {
-		if err := os.Chmod(d, 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
+	state := openDir(t)
 	s := stubborn(t, body)
 	s.State = state
 	k := keep(t, s, nil)
@@ -343,6 +331,25 @@ func TestConfigurationRefused(t *testing.T) {
 	k := keep(t, Settings{Include: []string{writeFile(t, "lines.conf", "antwort: 42\n")}}, nil)
 	if d := k.awaitDown(t); !strings.Contains(d.Why.Error(), "lines.conf:1: unknown keyword 'antwort'") {
 		t.Errorf("got %v", d)
+	}
+}
+
+// TestReplaced: a package was updated while its program runs.
+func TestReplaced(t *testing.T) {
+	p := needsUnbound(t)
+	dir := openDir(t)
+	script(t, dir, checkconfName, "exec "+p.Checkconf+" \"$@\"\n")
+	path := script(t, dir, programName, "exec "+p.Path+" \"$@\"\n")
+	k := keep(t, Settings{Binary: path, Threads: 1, Memory: minMemory}, nil)
+	k.awaitUp(t)
+	if k.Status().Replaced {
+		t.Error("it is said to be replaced at once")
+	}
+	if err := os.Chtimes(path, time.Time{}, time.Now().Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if !k.Status().Replaced {
+		t.Error("the new one is not seen")
 	}
 }
 
