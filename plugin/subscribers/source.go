@@ -25,7 +25,7 @@ import (
 // is proven is then what the balancer has proven, over UDP nothing.
 func (v *visit) tellSource(ctx context.Context) {
 	remote, src := v.RemoteAddr(), &v.source
-	src.Addr = addrPort(remote)
+	src.Addr, src.Told = addrPort(remote), &v.told
 	scheme := transport.DNS
 	if s, ok := ctx.Value(dnsserver.Key{}).(*dnsserver.Server); ok {
 		scheme, _, _ = strings.Cut(s.Addr, "://")

@@ -19,6 +19,7 @@ import (
 type visit struct {
 	dns.ResponseWriter
 	source query.Source
+	told   query.Told
 	asked  *dns.Msg // as CoreDNS keeps it
 
 	name  dns.Question // as it came
@@ -134,7 +135,7 @@ func (v *visit) setExtra(extra []dns.RR) {
 	switch {
 	case v.edns:
 		if len(v.replyOPT.Option) == 0 { // a cache has dropped them, or there are none
-			for _, e := range v.source.Errors(v.reply.Rcode) {
+			for _, e := range v.told.Errors(v.reply.Rcode) {
 				v.replyOPT.Option = append(v.replyOPT.Option, e)
 			}
 		}

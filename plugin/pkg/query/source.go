@@ -24,9 +24,12 @@ type Source struct {
 	// sets it on the way down or up; who counts reads it once the chain below
 	// has returned.
 	Hit Hit
-
-	outcome atomic.Pointer[Outcome]
+	// Told is where the resolver says how it went; nil where nobody listens.
+	Told *Told
 }
+
+// Told is a word from the resolver to the gate.
+type Told struct{ outcome atomic.Pointer[Outcome] }
 
 // Outcome is how resolving a question ended. It goes to the gate beside the
 // answer, because CoreDNS's cache between them drops extended errors, and does
@@ -38,13 +41,17 @@ type Outcome struct {
 
 // Resolved notes how resolving the question ended. A cache that gives a stale
 // answer may let it go on behind the client's back, so any goroutine may call it.
-func (s *Source) Resolved(o *Outcome) { s.outcome.Store(o) }
+func (s *Source) Resolved(o *Outcome) {
+	if s.Told != nil {
+		s.Told.outcome.Store(o)
+	}
+}
 
 // Errors are the extended errors that belong to an answer with this rcode: those
 // of the resolver, or that it is stale where the resolver failed and the answer
 // does not say so (RFC 8914, 4.4 and 4.20).
-func (s *Source) Errors(rcode int) []*dns.EDNS0_EDE {
-	o := s.outcome.Load()
+func (t *Told) Errors(rcode int) []*dns.EDNS0_EDE {
+	o := t.outcome.Load()
 	switch {
 	case o == nil:
 		return nil
