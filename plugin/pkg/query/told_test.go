@@ -17,12 +17,12 @@ func TestErrors(t *testing.T) {
 		want  string
 	}{
 		"nothing was resolved: a cache or a list answered": {nil, dns.RcodeSuccess, "[]"},
-		"the failure itself":                               {&Outcome{dns.RcodeServerFailure, bogus}, dns.RcodeServerFailure, "[6]"},
-		"an answer with a remark":                          {&Outcome{dns.RcodeSuccess, bogus}, dns.RcodeSuccess, "[6]"},
-		"an answer without":                                {&Outcome{Rcode: dns.RcodeSuccess}, dns.RcodeSuccess, "[]"},
-		"an old answer in the place of a failure":          {&Outcome{dns.RcodeServerFailure, bogus}, dns.RcodeSuccess, "[3]"},
-		"an old denial in the place of a failure":          {&Outcome{dns.RcodeServerFailure, bogus}, dns.RcodeNameError, "[19]"},
-		"refused by somebody between":                      {&Outcome{dns.RcodeSuccess, bogus}, dns.RcodeRefused, "[]"},
+		"the failure itself":                      {&Outcome{dns.RcodeServerFailure, bogus}, dns.RcodeServerFailure, "[6]"},
+		"an answer with a remark":                 {&Outcome{dns.RcodeSuccess, bogus}, dns.RcodeSuccess, "[6]"},
+		"an answer without":                       {&Outcome{Rcode: dns.RcodeSuccess}, dns.RcodeSuccess, "[]"},
+		"an old answer in the place of a failure": {&Outcome{dns.RcodeServerFailure, bogus}, dns.RcodeSuccess, "[3]"},
+		"an old denial in the place of a failure": {&Outcome{dns.RcodeServerFailure, bogus}, dns.RcodeNameError, "[19]"},
+		"refused by somebody between":             {&Outcome{dns.RcodeSuccess, bogus}, dns.RcodeRefused, "[]"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var told Told
