@@ -110,10 +110,12 @@ func open(dir, shape string, memory int64) (*Census, error) {
 		warnings: map[string]string{},
 	}
 	now := time.Now()
-	c.first = c.began(now)
 	if before := owner.Load(); before != nil && before.dir == dir {
 		before.handOver(now)
+	} else {
+		statedir.Sweep(dir) // a kill left half a checkpoint; nobody else writes beside it
 	}
+	c.first = c.began(now)
 	if err := c.load(now); err != nil {
 		c.tally = tally.New(memory)
 		c.setAside(err, now)

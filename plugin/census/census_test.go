@@ -338,6 +338,31 @@ func TestSuspectEntry(t *testing.T) {
 	})
 }
 
+// TestFullTable: more lines than there is memory for, and the operator is told.
+func TestFullTable(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, t.TempDir(), "", newNetwork())
+		c := b.gen.census
+		for i := range 40_000 { // memory for 16,384, and places for 32,768
+			for range 120 {
+				c.tally.Count(subscriber.Line(i+1)<<20, uint64(i), false, pane())
+			}
+		}
+		time.Sleep(measureEvery + beat)
+		w := c.Warnings()
+		if len(w) != 1 || !strings.HasPrefix(w[0], "census: memory is too small for the lines that ask") || !strings.HasSuffix(w[0], "want more than 1MiB, or fewer forged sources") {
+			t.Errorf("warnings %q", w)
+		}
+		if s := c.Status(); s["error_bound"].(uint64) < maxBound {
+			t.Errorf("status says %v", s)
+		}
+		time.Sleep(90 * time.Minute)
+		if w := c.Warnings(); len(w) != 0 {
+			t.Errorf("when they are gone: %q", w)
+		}
+	})
+}
+
 // TestStateThatCannotBeMade: the start fails with a sentence, and nothing is left.
 func TestStateThatCannotBeMade(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")

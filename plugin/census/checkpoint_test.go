@@ -1,6 +1,7 @@
 package census
 
 import (
+	"bytes"
 	"io"
 	"os"
 	"path/filepath"
@@ -73,7 +74,14 @@ func TestKill(t *testing.T) {
 			t.Fatal(err)
 		}
 		b.stop()
+		half := filepath.Join(killed, ".tmp-1234")
+		if err := os.WriteFile(half, []byte("half a checkpoint"), 0o600); err != nil {
+			t.Fatal(err)
+		}
 		b = start(t, killed, "", newNetwork())
+		if _, err := os.Stat(half); !os.IsNotExist(err) {
+			t.Errorf("what the kill left half written is still there (%v)", err)
+		}
 		expect(t, "after the kill", b.report(control.ReportRequest{}), "watch heavy 15, 11000 queries, 0 hits: rate-3 0/11000")
 	})
 }
@@ -255,6 +263,41 @@ func TestStateThatCannotBeWritten(t *testing.T) {
 		time.Sleep(time.Minute)
 		if w := b.gen.census.Warnings(); len(w) != 0 {
 			t.Errorf("once it is well: %q", w)
+		}
+	})
+}
+
+// FuzzPieces takes any octets as a sealed checkpoint, which ends in a refusal,
+// and seals them in writes of any length, which gives them back.
+func FuzzPieces(f *testing.F) {
+	keys, err := seal.Open(f.TempDir())
+	if err != nil {
+		f.Fatal(err)
+	}
+	var sealed bytes.Buffer
+	s := &sealer{to: &sealed, keys: keys, piece: []byte("c2.example")}
+	if err := s.flush(); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(sealed.Bytes(), uint16(3))
+	f.Add([]byte("\xff\xff\xff\xff"), uint16(1))
+	f.Fuzz(func(t *testing.T, data []byte, length uint16) {
+		io.Copy(io.Discard, &opener{from: bytes.NewReader(data), keys: keys})
+		var sealed bytes.Buffer
+		s := &sealer{to: &sealed, keys: keys}
+		for rest := data; len(rest) > 0; {
+			n := min(len(rest), 1+int(length))
+			if _, err := s.Write(rest[:n]); err != nil {
+				t.Fatal(err)
+			}
+			rest = rest[n:]
+		}
+		if err := s.flush(); err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(&opener{from: &sealed, keys: keys})
+		if err != nil || !bytes.Equal(got, data) {
+			t.Errorf("got %q (%v), want %q", got, err, data)
 		}
 	})
 }

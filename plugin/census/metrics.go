@@ -67,6 +67,20 @@ var (
 		Name:      "evicted_total",
 		Help:      "Counter of lines that lost their place or their record to another.",
 	}, stat(func(s tally.Stats) float64 { return float64(s.Evicted) }))
+
+	_ = promauto.NewCounterFunc(prometheus.CounterOpts{
+		Namespace: plugin.Namespace,
+		Subsystem: "census",
+		Name:      "promoted_dropped_total",
+		Help:      "Counter of records that were lost to another line or not to be had.",
+	}, stat(func(s tally.Stats) float64 { return float64(s.PromotedDropped) }))
+
+	_ = promauto.NewCounterFunc(prometheus.CounterOpts{
+		Namespace: plugin.Namespace,
+		Subsystem: "census",
+		Name:      "sightings_dropped_total",
+		Help:      "Counter of listed names of a line that were lost to others or found no room.",
+	}, stat(func(s tally.Stats) float64 { return float64(s.SightingsDropped) }))
 )
 
 // stat reads one number of the counts.

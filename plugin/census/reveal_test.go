@@ -250,6 +250,8 @@ func TestMetrics(t *testing.T) {
 			`coredns_census_flagged_lines{level="confirmed"} 0` + "\n",
 			"coredns_census_error_bound_queries 0\n",
 			"coredns_census_evicted_total 0\n",
+			"coredns_census_promoted_dropped_total 0\n",
+			"coredns_census_sightings_dropped_total 0\n",
 			"coredns_census_checkpoint_failures_total ",
 			"coredns_census_queries_total{",
 			"coredns_census_memory_bytes ",

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sinkhole/plugin/pkg/judge"
+	"sinkhole/plugin/pkg/option"
 	"sinkhole/plugin/pkg/subscriber"
 	"sinkhole/plugin/pkg/tally"
 )
@@ -35,11 +36,25 @@ func (c *Census) measure(now time.Time) {
 		h := p.Of(subscriber.Class(class))
 		found.classes[class] = judge.Crowd{Active: h.Active(), Median: h.Median(), High: h.Quantile(topShare)}
 	}
+	c.warnOfBound(c.tally.Stats().ErrorBound)
 	found.suspects = judge.Suspects(c.tally.Records(), found.active, tally.PaneOf(now))
 	c.warnOf(found.suspects)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.crowd = found
+}
+
+// maxBound is the count at which a line gets a record: who may have asked so much
+// more than is known may be missing from the report.
+const maxBound = 500
+
+func (c *Census) warnOfBound(queries uint64) {
+	if queries < maxBound {
+		c.well("memory")
+		return
+	}
+	c.warn("memory", "memory is too small for the lines that ask: a line may have asked hundreds of queries an hour more than is known; want more than %s, or fewer forged sources",
+		option.SizeText(c.terms.Load().Memory))
 }
 
 // maxSuspects is how many suspect entries a warning names.

@@ -62,15 +62,16 @@ func (j *judging) evidence(all side, h heaviest) []Evidence {
 
 func (j *judging) rated(sig Signal, f *firing) Evidence {
 	e := j.entry(sig, f)
-	for p := f.panes[0]; p <= f.panes[1]; p++ {
-		if j.asked(p, false) == 0 {
+	for p := max(f.panes[0], j.asked.oldest); p <= f.panes[1]; p++ {
+		i := p - j.asked.oldest
+		if j.asked.all[i] == 0 {
 			continue
 		}
 		if e.First == 0 {
 			e.First = p
 		}
 		e.Last = p
-		e.Proven += j.asked(p, true)
+		e.Proven += j.asked.sure[i]
 	}
 	e.Proven = min(e.Proven, e.Count)
 	if window := j.env.Settings.Rules[sig].Window; window >= tally.Hour { // a median is one of an hour

@@ -118,6 +118,7 @@ type Finding struct {
 // Judge finds what follows from rec.
 func Judge(rec *tally.Record, env Environment) Finding {
 	j := &judging{rec: rec, env: env}
+	j.count()
 	j.gather()
 	all, sure := j.side(false), j.side(true)
 	f := Finding{
@@ -146,6 +147,7 @@ func Judge(rec *tally.Record, env Environment) Finding {
 type judging struct {
 	rec      *tally.Record
 	env      Environment
+	asked    asked
 	contacts []contact
 	// misled: some contact is with a suspect entry, so that what level the line
 	// reached by it is no level that it should have reached.

@@ -43,39 +43,63 @@ func scaled(hourly uint64, window tally.Pane) uint64 {
 	return q
 }
 
+// asked is what the rates count of each pane that is kept, the oldest first: all
+// queries, and those that could not be forged. A pane that one name makes counts
+// nothing.
+type asked struct {
+	oldest    tally.Pane
+	all, sure []uint64
+}
+
+func (j *judging) count() {
+	oldest := j.rec.Oldest()
+	if j.env.Now < oldest {
+		return
+	}
+	n := int(j.env.Now-oldest) + 1
+	both := make([]uint64, 2*n)
+	j.asked = asked{oldest: oldest, all: both[:n], sure: both[n:]}
+	for i := range n {
+		p := oldest + tally.Pane(i)
+		if q := j.rec.Queries(p); q > 0 && !j.rec.Storm(p) {
+			j.asked.all[i], j.asked.sure[i] = uint64(q), uint64(j.rec.Proven(p))
+		}
+	}
+}
+
 // rate finds the last window in which a line asked as much as limit says and
 // kept it up: in half of the panes its share or more (3 of an hour's 6), so that
-// one burst is a matter of rate-3 alone. Panes that one name makes count nothing.
+// one burst is a matter of rate-3 alone.
 func (j *judging) rate(sig Signal, r Rule, sure bool) *firing {
-	limit := j.limit(sig, r)
-	share := (limit + uint64(r.Window) - 1) / uint64(r.Window)
+	counts := j.asked.all
+	if sure {
+		counts = j.asked.sure
+	}
+	limit, window := j.limit(sig, r), int(r.Window)
+	share := (limit + uint64(window) - 1) / uint64(window)
 	var last *firing
-	var sum uint64
-	var busy tally.Pane
-	oldest := j.rec.Oldest()
-	for p := oldest; p <= j.env.Now; p++ {
-		n := j.asked(p, sure)
+	sum, busy := uint64(0), 0
+	for i, n := range counts {
 		sum += n
 		if n >= share {
 			busy++
 		}
-		if p >= oldest+r.Window {
-			gone := j.asked(p-r.Window, sure)
-			sum -= gone
-			if gone >= share {
+		if i >= window {
+			sum -= counts[i-window]
+			if counts[i-window] >= share {
 				busy--
 			}
 		}
-		if sum < limit || busy < (r.Window+1)/2 {
+		if sum < limit || busy < (window+1)/2 {
 			continue
 		}
 		if last == nil {
-			last = &firing{limit: limit}
+			last = &firing{limit: limit, panes: make([]tally.Pane, 2)}
 		}
-		last.to = p
+		last.to = j.asked.oldest + tally.Pane(i)
 		if sum > last.count {
 			last.count = sum
-			last.panes = []tally.Pane{(p + 1).Less(r.Window), p}
+			last.panes[0], last.panes[1] = (last.to + 1).Less(r.Window), last.to
 		}
 	}
 	if last != nil {
@@ -83,18 +107,6 @@ func (j *judging) rate(sig Signal, r Rule, sure bool) *firing {
 		last.points = decay(last.full, j.env.Now-last.to)
 	}
 	return last
-}
-
-// asked is the count of a pane, of those queries that could not be forged where
-// sure; none where one name makes the pane.
-func (j *judging) asked(p tally.Pane, sure bool) uint64 {
-	switch {
-	case j.rec.Queries(p) == 0 || j.rec.Storm(p):
-		return 0
-	case sure:
-		return uint64(j.rec.Proven(p))
-	}
-	return uint64(j.rec.Queries(p))
 }
 
 // heaviest is the window of six panes in which a line asked most.

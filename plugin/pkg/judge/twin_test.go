@@ -95,6 +95,7 @@ func FuzzJudge(f *testing.F) {
 		settings := Defaults()
 		env := environment(func(e *Environment) { e.Settings = &settings })
 		j := &judging{rec: rec, env: env}
+		j.count()
 		j.gather()
 		for _, sure := range []bool{false, true} {
 			for sig := range signals {
