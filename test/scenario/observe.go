@@ -39,8 +39,14 @@ func (w *world) http(args []string) (string, error) {
 	return body, hold(found, wanted)
 }
 
-// metricsURL is where the scripts' Corefiles show metrics.
-func (w *world) metricsURL() string { return fmt.Sprintf("http://%s:9153/metrics", w.addr4) }
+// metricsURL is where the scripts' Corefiles show metrics; METRICS in the
+// environment is where another does.
+func (w *world) metricsURL() string {
+	if url := w.getenv("METRICS"); url != "" {
+		return url
+	}
+	return fmt.Sprintf("http://%s:9153/metrics", w.addr4)
+}
 
 func (w *world) metric(args []string) (string, error) {
 	before, wanted := split(args)

@@ -160,7 +160,7 @@ func answerWords(raw []byte, sent *dns.Msg) ([]string, error) {
 		name string
 		set  bool
 	}{{"qr", r.Response}, {"aa", r.Authoritative}, {"tc", r.Truncated}, {"rd", r.RecursionDesired},
-		{"ra", r.RecursionAvailable}, {"ad", r.AuthenticatedData}, {"cd", r.CheckingDisabled}} {
+		{"ra", r.RecursionAvailable}, {"z", r.Zero}, {"ad", r.AuthenticatedData}, {"cd", r.CheckingDisabled}} {
 		if f.set {
 			words = append(words, f.name)
 		}

@@ -51,7 +51,7 @@
 // null or time, and n=7, len=2, keys=a,b.
 //
 //	NOERROR NXDOMAIN SERVFAIL ...  the rcode        silence          no answer at all
-//	qr aa tc rd ra ad cd           flags            case             the question's, kept
+//	qr aa tc rd ra z ad cd         flags            case             the question's, kept
 //	edns do udp=1232               the OPT record   ede=15 ede=15:c2 with its text
 //	answers=1 authority=0 additional=1              octets=43
 //	A=192.0.2.1  www.example./A=192.0.2.1           a record of the answer
