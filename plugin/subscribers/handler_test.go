@@ -116,9 +116,18 @@ func unlessPanic(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (int, er
 	return witness(ctx, w, r)
 }
 
-// TestReplyStaysAsItIs: an answer may be given to several clients at once.
+// TestReplyStaysAsItIs: an answer may be given to several clients at once, and
+// each gets the name in the letters in which it asked for it.
 func TestReplyStaysAsItIs(t *testing.T) {
 	shared := new(dns.Msg).SetReply(question("host.example."))
+	for _, line := range []string{"host.Example. CNAME a.example.", "a.example. CNAME HOST.example."} {
+		rr, err := dns.NewRR(line)
+		if err != nil {
+			t.Fatal(err)
+		}
+		shared.Answer = append(shared.Answer, rr)
+	}
+	shared.Ns = []dns.RR{&dns.SOA{Hdr: dns.RR_Header{Name: "host.example.", Rrtype: dns.TypeSOA, Class: dns.ClassINET}, Ns: ".", Mbox: "."}}
 	shared.Extra = []dns.RR{query.OPT(true)}
 	shared.IsEdns0().SetUDPSize(4096)
 	before := shared.String()
@@ -127,8 +136,21 @@ func TestReplyStaysAsItIs(t *testing.T) {
 	})
 	for _, m := range []*dns.Msg{question("Host.Example."), edns(question("HOST.example."), 1232)} {
 		c := &client{remote: &net.UDPAddr{IP: net.IPv4(192, 0, 2, 7), Port: 5353}}
+		asked := m.Question[0].Name
 		if _, err := h.ServeDNS(context.Background(), request.NewScrubWriter(m, c), m); err != nil {
 			t.Fatal(err)
+		}
+		var r dns.Msg
+		if err := r.Unpack(c.wire[0]); err != nil {
+			t.Fatal(err)
+		}
+		for i, got := range []string{r.Question[0].Name, r.Answer[0].Header().Name, r.Ns[0].Header().Name} {
+			if got != asked {
+				t.Errorf("who asked for %s got %s in section %d", asked, got, i)
+			}
+		}
+		if got := r.Answer[1].Header().Name; got != "a.example." {
+			t.Errorf("got the owner %s, want a.example.", got)
 		}
 	}
 	if after := shared.String(); after != before {

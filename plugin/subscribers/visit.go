@@ -2,6 +2,8 @@ package subscribers
 
 import (
 	"net"
+	"slices"
+	"strings"
 
 	"github.com/miekg/dns"
 
@@ -105,6 +107,7 @@ func (v *visit) WriteMsg(m *dns.Msg) error {
 	r.AuthenticatedData = r.AuthenticatedData && (v.asked.AuthenticatedData || v.do) // RFC 6840, 5.8
 	v.replyNames[0] = v.name                                                         // as it came, whoever has rewritten it
 	r.Question = v.replyNames[:]
+	r.Answer, r.Ns = v.spell(m.Answer), v.spell(m.Ns)
 	v.setExtra(m.Extra)
 	if !v.source.Stream {
 		query.Fit(r, v.limit)
@@ -113,6 +116,24 @@ func (v *visit) WriteMsg(m *dns.Msg) error {
 		return v.writePacked()
 	}
 	return v.ResponseWriter.WriteMsg(r)
+}
+
+// spell is section with the name that was asked in the client's letters: a cache
+// has the letters of whoever asked first.
+func (v *visit) spell(section []dns.RR) []dns.RR {
+	own := false
+	for i, rr := range section {
+		name := rr.Header().Name
+		if name == v.name.Name || len(name) != len(v.name.Name) || !strings.EqualFold(name, v.name.Name) {
+			continue
+		}
+		if !own {
+			section, own = slices.Clone(section), true
+		}
+		section[i] = dns.Copy(rr)
+		section[i].Header().Name = v.name.Name
+	}
+	return section
 }
 
 // setExtra makes the additional section: extra with our OPT in place of another,
