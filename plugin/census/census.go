@@ -93,7 +93,7 @@ func key(dir, shape string, memory int64) string {
 // open makes a Census, with what the last one left in dir, and starts its clock.
 func open(dir, shape string, memory int64) (*Census, error) {
 	if err := os.MkdirAll(dir, 0o750); err != nil {
-		return nil, fmt.Errorf("state %s: cannot be made: %w", dir, errors.Unwrap(err))
+		return nil, fmt.Errorf("state %s: cannot be made: %w", dir, cause(err))
 	}
 	keys, err := seal.Open(filepath.Join(dir, keysDir))
 	if err != nil {
@@ -154,10 +154,10 @@ func (c *Census) reclassed() {
 }
 
 // flight is longer than any question is on its way. What such a one still counts
-// for a line that has opted out goes at the next look.
+// for a line that has opted out goes at the clock's next beat.
 const flight = 15 * time.Second
 
-// forget drops the lines that opted out. It must hold c.work.
+// forget drops the lines that opted out. The caller holds c.work.
 func (c *Census) forget() {
 	t := c.terms.Load()
 	c.tally.Forget(t.optedOut)

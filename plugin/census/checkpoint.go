@@ -106,7 +106,7 @@ type saved struct {
 }
 
 // save writes the checkpoint, unless nothing changed or another Census owns the
-// state. It must hold c.work.
+// state. The caller holds c.work.
 func (c *Census) save(now time.Time) error {
 	queries := c.tally.Stats().Queries
 	if owner.Load() != c || !c.saved.dirty && !c.saved.at.IsZero() && queries == c.saved.queries {

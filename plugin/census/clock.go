@@ -41,6 +41,9 @@ func (c *Census) tick(now time.Time, did *did) {
 	c.work.Lock()
 	defer c.work.Unlock()
 	p := tally.PaneOf(now)
+	if now.Before(c.again) { // before anything is looked at or written
+		c.forget()
+	}
 	if now.Sub(c.crowd.at) >= measureEvery {
 		c.measure(now)
 	}
@@ -52,9 +55,6 @@ func (c *Census) tick(now time.Time, did *did) {
 		c.dropBroken(now, false)
 		did.watched = now
 	case now.Sub(did.watched) >= watchEvery:
-		if now.Before(c.again) {
-			c.forget()
-		}
 		c.watch(p)
 		did.watched = now
 	}

@@ -19,7 +19,7 @@ import (
 const lookBack = 24 * time.Hour
 
 // look judges all records as of the pane now, notes in each what level it
-// reached, and hands the flagged ones to each. It must hold c.work.
+// reached, and hands the flagged ones to each. The caller holds c.work.
 func (c *Census) look(now, since tally.Pane, each func(judge.Finding)) {
 	t := c.terms.Load()
 	env := judge.Environment{
@@ -51,8 +51,8 @@ func firstOf(now tally.Pane, since time.Duration) tally.Pane {
 	return now.Less(tally.Pane(panes) - 1)
 }
 
-// watch judges all records for the metric and for what the records remember. It
-// must hold c.work.
+// watch judges all records for the metric and for what the records remember. The
+// caller holds c.work.
 func (c *Census) watch(now tally.Pane) {
 	var flagged [judge.Confirmed + 1]int
 	c.look(now, firstOf(now, lookBack), func(f judge.Finding) { flagged[f.Level]++ })
@@ -86,7 +86,9 @@ func (c *Census) Report(r control.ReportRequest) (json.RawMessage, error) {
 	head := report.Head{At: now, Node: c.node, ErrorBound: c.tally.Stats().ErrorBound, Median: c.crowd.median}
 	rep, err := report.Build(head, q, found, func(f judge.Finding) (string, error) {
 		id, err := c.keys.Identify(c.terms.Load().lines.LineText(f.Line), now)
-		c.shown.add(id, f.Line)
+		if err == nil {
+			c.shown.add(id, f.Line)
+		}
 		return id, err
 	})
 	if err != nil {

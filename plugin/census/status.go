@@ -28,7 +28,7 @@ func (c *crowd) of(class subscriber.Class) judge.Crowd { return c.classes[class]
 // topShare is the quantile that rate-1 asks for.
 const topShare = 0.995
 
-// measure counts the active lines. It must hold c.work.
+// measure counts the active lines. The caller holds c.work.
 func (c *Census) measure(now time.Time) {
 	p := c.tally.Population(tally.PaneOf(now), c.terms.Load().lines.LineClass)
 	found := crowd{at: now, median: p.Median(), active: p.Active()}
@@ -85,7 +85,7 @@ func (c *Census) Status() map[string]any {
 	now := time.Now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	crowd, saved := c.crowd, c.saved
+	known, saved := c.crowd, c.saved
 	flagged := map[string]int{}
 	for l := judge.Watch; l <= judge.Confirmed; l++ {
 		flagged[l.String()] = c.flagged[l]
@@ -93,10 +93,10 @@ func (c *Census) Status() map[string]any {
 	status := map[string]any{
 		"queries":             s.Queries,
 		"lines":               s.Lines,
-		"active_lines":        crowd.active,
+		"active_lines":        known.active,
 		"promoted_lines":      s.Promoted,
 		"flagged_lines":       flagged,
-		"median_queries_hour": crowd.median,
+		"median_queries_hour": known.median,
 		"error_bound":         s.ErrorBound,
 		"evicted":             s.Evicted,
 		"memory_bytes":        s.Bytes,
