@@ -8,6 +8,7 @@ import (
 	"github.com/coredns/coredns/request"
 	"github.com/miekg/dns"
 
+	"sinkhole/plugin/pkg/option"
 	"sinkhole/plugin/pkg/query"
 )
 
@@ -15,6 +16,7 @@ import (
 type Handler struct {
 	Next     plugin.Handler
 	settings settings
+	place    option.Place
 	recursor *Recursor
 }
 

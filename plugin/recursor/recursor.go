@@ -19,7 +19,6 @@ package recursor
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -158,13 +157,13 @@ func (r *Recursor) fly(q *question) (*reply, *failure) {
 func (h *Handler) Start(c *caddy.Controller) error {
 	s := h.settings.child(option.State(c))
 	key, err := s.Fingerprint()
-	if err != nil {
-		return err
+	if err == nil {
+		h.recursor, err = pool.Take(c.Context(), key, func() (*Recursor, error) { return start(s) })
 	}
-	h.recursor, err = pool.Take(c.Context(), key, func() (*Recursor, error) { return start(s) })
 	if err != nil {
 		// No hook of a generation that fails is ever called.
-		return errors.Join(err, pool.Release(c.Context()))
+		_ = pool.Release(c.Context())
+		return fmt.Errorf("%s: recursor: %w", h.place, err)
 	}
 	return nil
 }

@@ -498,8 +498,8 @@ func TestStartRefused(t *testing.T) {
 				stop(t, inst)
 				t.Fatal("it started")
 			}
-			if !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "next start") {
-				t.Errorf("got  %v\nwant %s", err, tt.want)
+			if want := "Testfile:5: recursor: " + tt.want; !strings.HasPrefix(err.Error(), "Testfile:5: recursor: ") || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "next start") {
+				t.Errorf("got  %v\nwant %s", err, want)
 			}
 			if n := pool.Len(); n != 0 {
 				t.Errorf("%d children are left", n)

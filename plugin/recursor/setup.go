@@ -137,7 +137,7 @@ func setup(c *caddy.Controller) error {
 	if err := option.Agree(c, pluginName, place, s, same); err != nil {
 		return err
 	}
-	h := &Handler{settings: s}
+	h := &Handler{settings: s, place: place}
 	// setup starts nothing. Start takes the child before the listeners open; a
 	// newcomer that fails is never told, so the old generation sweeps behind it.
 	gen := c.Context()

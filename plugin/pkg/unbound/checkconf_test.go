@@ -198,22 +198,22 @@ func TestIncludeThatIsNoFile(t *testing.T) {
 	}
 }
 
-// TestEveryOptionHasAReason: a line without one of its own continues the reason
-// above it, so only the first of a group may be the first of all.
+// TestEveryOptionHasAReason, and the configuration shows it above the line.
 func TestEveryOptionHasAReason(t *testing.T) {
 	all := options(Settings{}.complete(), checkPort, "secret")
-	if all[0].why == "" {
-		t.Error("the first option has no reason")
-	}
+	text := parts{options: all}.write(nil).text.String()
 	seen := map[string]bool{}
 	for _, o := range all {
+		if o.why == "" || strings.ContainsAny(o.why, "\n\r") {
+			t.Errorf("%q: its reason is %q", o.line, o.why)
+		}
+		if !strings.Contains(text, "    # "+o.why+"\n    "+o.line+"\n") {
+			t.Errorf("%q does not stand below its reason", o.line)
+		}
 		if seen[o.line] {
 			t.Errorf("%q stands twice", o.line)
 		}
 		seen[o.line] = true
-		if strings.ContainsAny(o.why, "\n\r") {
-			t.Errorf("%q: its reason has more than a line", o.line)
-		}
 	}
 }
 
