@@ -236,6 +236,7 @@ var refusals = []struct {
 	{list.ErrHTML, "html"},
 	{list.ErrBinary, "binary"},
 	{list.ErrUnreadable, "unreadable"},
+	{list.ErrNoEntry, "unreadable"},
 	{list.ErrBroken, "broken"},
 	{list.ErrSize, "size"},
 }

@@ -117,8 +117,12 @@ func zoneRecord(e []byte) bool {
 	for len(rest) > 0 {
 		var field []byte
 		field, rest = cutField(rest)
+		switch string(field) {
+		case "IN", "A", "NS": // in lower case they stand in prose
+			return true
+		}
 		switch string(bytes.ToUpper(field)) {
-		case "IN", "CNAME", "SOA", "NS", "A", "AAAA", "TXT":
+		case "CNAME", "SOA", "AAAA", "TXT":
 			return true
 		}
 	}

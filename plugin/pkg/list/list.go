@@ -104,6 +104,7 @@ type Result struct {
 // Reasons to refuse a file as a whole. The texts stand behind the file's name.
 var (
 	ErrEmpty      = errors.New("empty: not one entry; delete the file to take a list away")
+	ErrNoEntry    = errors.New("not one entry can be read; delete the file to take a list away")
 	ErrHTML       = errors.New("an HTML or XML page, not a list")
 	ErrBinary     = errors.New("binary or UTF-16, not a text in UTF-8")
 	ErrUnreadable = errors.New("over one in ten entries cannot be read")
@@ -148,6 +149,8 @@ func (r *reader) judge() error {
 		return ErrEmpty
 	case all >= minUnreadable && unread*10 > all:
 		return fmt.Errorf("%w: %d of %d", ErrUnreadable, unread, all)
+	case unread == all: // "Too many requests", where a list was asked for
+		return ErrNoEntry
 	}
 	return nil
 }

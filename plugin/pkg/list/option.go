@@ -36,8 +36,11 @@ func (r *reader) survey(line int, text []byte, long bool) {
 	}
 	r.line = line
 	for _, field := range strings.Fields(string(said)) {
-		if !r.res.Options.set(field) {
-			r.warn([]byte(field), "not an option of a list; "+wantOption)
+		if r.res.Options.set(field) {
+			continue
+		}
+		r.warn([]byte(field), "not an option of a list; "+wantOption)
+		if !strings.Contains(field, "=") {
 			return // the rest may be prose
 		}
 	}

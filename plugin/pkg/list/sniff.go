@@ -19,13 +19,15 @@ func sniff(head []byte) error {
 	}
 	text := bytes.TrimPrefix(head, bom)
 	text = bytes.TrimLeft(text, " \t\r\n\f\v")
-	for _, tag := range []string{"<!doctype", "<html", "<head", "<body", "<?xml", "<!--", "<script", "<title", "<meta", "<rss", "<svg", "<h1", "<div", "<p>"} {
-		if len(text) >= len(tag) && bytes.EqualFold(text[:len(tag)], []byte(tag)) {
-			return ErrHTML
-		}
+	if len(text) > 1 && text[0] == '<' && markup(text[1]) {
+		return ErrHTML
 	}
 	return nil
 }
+
+// markup: behind < it begins a tag, a declaration or a comment of a page. No
+// entry of a list begins so.
+func markup(c byte) bool { return c == '!' || c == '?' || c == '/' || host[c] >= 'a' }
 
 // control: an octet that no text holds, by the same standard. TAB, LF, VT, FF,
 // CR, SUB (the end of a DOS text) and ESC are left.
