@@ -87,11 +87,6 @@ func (f anchorFile) anchors() []Anchor {
 	return all
 }
 
-// ofRoot says whether all records are the root's: only those does a child track.
-func (f anchorFile) ofRoot() bool {
-	return !slices.ContainsFunc(f.records, func(rr dns.RR) bool { return rr.Header().Name != "." })
-}
-
 // trackedName is the child's own file of anchors (RFC 5011), in its state.
 const trackedName = "root.key"
 

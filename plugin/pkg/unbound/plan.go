@@ -51,8 +51,9 @@ func (p *plan) configure(ctx context.Context, track bool) (err error) {
 		return err
 	}
 	p.anchors = anchors.anchors()
-	if dir := filepath.Join(s.State, stateName); track && s.State != "" && anchors.ofRoot() && p.account.reaches(dir) {
-		// A state that cannot be written is no reason not to resolve.
+	// Anchors that the operator names are for him to change. A state that cannot
+	// be written is no reason not to resolve.
+	if dir := filepath.Join(s.State, stateName); track && s.State != "" && s.Anchors == "" && p.account.reaches(dir) {
 		p.tracked, _ = anchors.seed(dir, p.account)
 	}
 	all := parts{version: p.program.Version}

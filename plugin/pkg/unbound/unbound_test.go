@@ -289,6 +289,12 @@ func TestOwnAnchors(t *testing.T) {
 		t.Error(err)
 	}
 	k.stop()
+	k = keep(t, Settings{Threads: 1, Memory: minMemory, State: state, Anchors: writeFile(t, "root.key", rootDS)}, nil)
+	k.awaitUp(t)
+	if s := k.Status(); s.Tracked {
+		t.Errorf("with anchors of the operator's: got %+v", s)
+	}
+	k.stop()
 	if os.Geteuid() == 0 {
 		if err := os.Chmod(state, 0o700); err != nil {
 			t.Fatal(err)
