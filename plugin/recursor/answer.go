@@ -5,10 +5,9 @@ import (
 
 	"github.com/coredns/coredns/request"
 	"github.com/miekg/dns"
-)
 
-// udpSize is what we announce, in octets: no fragments (RFC 9715).
-const udpSize = 1232
+	"sinkhole/plugin/pkg/query"
+)
 
 // answerTo is an empty answer to r: its ID, question, RD and CD; RA set, AA and
 // AD clear.
@@ -77,7 +76,7 @@ func authenticating(rrtype, asked uint16) bool {
 
 // explain gives m an OPT with the extended errors.
 func explain(m *dns.Msg, do bool, ede []*dns.EDNS0_EDE) {
-	m.SetEdns0(udpSize, do)
+	m.SetEdns0(query.UDPSize, do)
 	opt := m.IsEdns0()
 	for _, e := range ede {
 		opt.Option = append(opt.Option, &dns.EDNS0_EDE{InfoCode: e.InfoCode, ExtraText: e.ExtraText})
@@ -85,10 +84,11 @@ func explain(m *dns.Msg, do bool, ede []*dns.EDNS0_EDE) {
 }
 
 // shorten takes the texts of the extended errors away where the answer would
-// have to be cut for them (RFC 8914, 3). CoreDNS cuts what is still too long.
+// have to be cut for them (RFC 8914, 3). Cut it is further up, above the cache,
+// which keeps no answer that is not whole.
 func shorten(m *dns.Msg, state request.Request) {
 	opt := m.IsEdns0()
-	if state.Proto() != "udp" || len(opt.Option) == 0 || m.Len() <= state.Size() {
+	if len(opt.Option) == 0 || m.Len() <= query.Limit(state.Req, state.Proto() != "udp") {
 		return
 	}
 	for _, o := range opt.Option {

@@ -7,6 +7,8 @@ import (
 	"github.com/coredns/coredns/plugin/test"
 	"github.com/coredns/coredns/request"
 	"github.com/miekg/dns"
+
+	"sinkhole/plugin/pkg/query"
 )
 
 // stateOf is a client's question as it comes over UDP or TCP.
@@ -107,7 +109,7 @@ func TestCompose(t *testing.T) {
 			if m.Id != r.Id {
 				t.Errorf("ID %d, want %d", m.Id, r.Id)
 			}
-			if opt := m.IsEdns0(); opt != nil && opt.UDPSize() != udpSize {
+			if opt := m.IsEdns0(); opt != nil && opt.UDPSize() != query.UDPSize {
 				t.Errorf("announces %d octets", opt.UDPSize())
 			}
 			if p.msg.Answer[0].Header().Name != "www.example." {
