@@ -8,6 +8,7 @@ import (
 	"github.com/miekg/dns"
 
 	"sinkhole/plugin/pkg/control"
+	"sinkhole/plugin/pkg/dropdir"
 	"sinkhole/plugin/pkg/policy"
 )
 
@@ -78,14 +79,14 @@ func fill(e *control.Explanation, p *policy.Policy, found policy.Explanation) {
 		e.Category, e.Action = c.Name, c.Action.String()
 	}
 	if d := found.Decides; d != nil {
-		e.Source = &control.Source{File: d.File, Line: d.Line, Text: d.Text}
+		e.Source = &control.Source{File: dropdir.Told(d.File), Line: d.Line, Text: d.Text}
 	}
 	e.PassedOver = make([]control.PassedOver, len(found.PassedOver))
 	for i, l := range found.PassedOver {
 		e.PassedOver[i] = control.PassedOver{
 			Category: l.Category,
 			Action:   l.Action,
-			Source:   control.Source{File: l.File, Line: l.Line, Text: l.Text},
+			Source:   control.Source{File: dropdir.Told(l.File), Line: l.Line, Text: l.Text},
 			Why:      l.Why,
 		}
 	}

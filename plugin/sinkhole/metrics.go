@@ -1,7 +1,6 @@
 package sinkhole
 
 import (
-	"strings"
 	"time"
 
 	"github.com/coredns/coredns/plugin"
@@ -9,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"sinkhole/plugin/pkg/dropdir"
+	"sinkhole/plugin/pkg/list"
 )
 
 var (
@@ -89,7 +89,7 @@ func (s *Sinkhole) collect(to chan<- prometheus.Metric, now time.Time) {
 		to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}
 	for _, f := range s.folder.Files() {
-		category, file := categoryOf(f), labelOf(f.Name)
+		category, file := categoryOf(f), dropdir.Told(f.Name)
 		if f.InForce != nil {
 			gauge(entriesDesc, float64(f.InForce.Entries), category, file)
 			gauge(ageDesc, max(0, now.Sub(f.InForce.Time).Seconds()), category, file)
@@ -103,12 +103,16 @@ func (s *Sinkhole) collect(to chan<- prometheus.Metric, now time.Time) {
 	gauge(versionDesc, float64(s.swaps.Load()))
 }
 
-// labelOf is a file's name as a label.
-func labelOf(file string) string { return strings.ToValidUTF8(file, "?") }
-
 // categoryOf is the category of a list as labels and status show it: that of its
-// folder or of its own option, or allow.
-func categoryOf(f dropdir.File) string {
-	j, _ := f.Detail.(judged)
-	return categoryIn(f.Name, j.Options)
+// folder or of its own option, or allow. It is that of the version in force,
+// where there is one.
+func categoryOf(f dropdir.File) string { return categoryIn(f.Name, optionsOf(f)) }
+
+func optionsOf(f dropdir.File) list.Options {
+	detail := f.Detail
+	if f.InForce != nil && f.InForce.Detail != nil {
+		detail = f.InForce.Detail
+	}
+	j, _ := detail.(judged)
+	return j.Options
 }

@@ -22,7 +22,12 @@ func Offline(cfg Config, dir string) (*Sinkhole, error) {
 	if _, err := os.ReadDir(dir); err != nil {
 		return nil, fmt.Errorf("%s: %w; want a folder", dir, cause(err))
 	}
-	return load(cfg, dir, "", nil)
+	s, err := load(cfg, dir, "", nil)
+	if err != nil {
+		return nil, err
+	}
+	s.sentences = list.MaxNotes
+	return s, nil
 }
 
 // OfflineFile reads the file at path as a list: of the category that the block
@@ -47,7 +52,7 @@ func OfflineFile(cfg Config, path string) (control.List, error) {
 	_, allow, _ := policy.CategoryOf(rel)
 	s := &Sinkhole{cfg: cfg, guard: policy.Guard(cfg.Protect)}
 	res, err := list.Read(path, func() (io.ReadCloser, error) { return os.Open(path) }, s.reading(allow), func(list.Rule) {})
-	l := listOf(path, res)
+	l := listOf(path, res, list.MaxNotes)
 	l.Category = categoryIn(rel, res.Options)
 	l.AgeSeconds = max(0, int64(time.Since(info.ModTime())/time.Second))
 	l.SHA256 = sumOf(path)

@@ -42,6 +42,8 @@ type Sinkhole struct {
 	folder *dropdir.Folder
 	guard  list.Guard
 
+	sentences int // of a kind that Status shows of a list
+
 	inForce atomic.Pointer[policy.Policy]
 	swaps   atomic.Int64   // sets that came in force
 	self    *policy.Policy // of the self-test name alone; nil: there is none
@@ -104,7 +106,7 @@ func load(cfg Config, dir, state string, changed func(dropdir.File)) (*Sinkhole,
 	if err != nil {
 		return nil, err
 	}
-	s := &Sinkhole{cfg: cfg, dir: dir, guard: policy.Guard(cfg.Protect), self: self}
+	s := &Sinkhole{cfg: cfg, dir: dir, guard: policy.Guard(cfg.Protect), sentences: maxSentences, self: self}
 	s.folder = dropdir.New(dropdir.Options{
 		Dir:     dir,
 		State:   state,
@@ -149,7 +151,7 @@ type judged struct {
 // will read it.
 func (s *Sinkhole) read(rel string, open func() (io.ReadCloser, error)) (entries int, detail any, err error) {
 	_, allow, _ := policy.CategoryOf(rel)
-	res, err := list.Read(rel, open, s.reading(allow), func(list.Rule) {})
+	res, err := list.Read(dropdir.Told(rel), open, s.reading(allow), func(list.Rule) {})
 	return res.Entries, judged{res, err}, err
 }
 
@@ -223,7 +225,7 @@ func tell(f dropdir.File) {
 		log.Warningf("%s: refused: %s", name, f.Reason)
 	}
 	if f.State == dropdir.LastGood || f.State == dropdir.Refused {
-		listRefused.WithLabelValues(categoryOf(f), labelOf(f.Name), refusalOf(f)).Inc()
+		listRefused.WithLabelValues(categoryOf(f), dropdir.Told(f.Name), refusalOf(f)).Inc()
 	}
 }
 

@@ -10,8 +10,8 @@ import (
 	"sinkhole/plugin/pkg/policy"
 )
 
-// maxSentences is how many refusals, and how many warnings, of one list are
-// shown.
+// maxSentences is how many refusals, and how many warnings, of one list a server
+// shows. Without one, all that are known are shown.
 const maxSentences = 20
 
 // allowCategory is what status shows in the place of the category of a file
@@ -19,7 +19,9 @@ const maxSentences = 20
 const allowCategory = "allow"
 
 // Status is every list of the drop folder, sorted by name.
-func (s *Sinkhole) Status() []control.List { return statusOf(s.folder.Files(), time.Now()) }
+func (s *Sinkhole) Status() []control.List {
+	return statusOf(s.folder.Files(), s.sentences, time.Now())
+}
 
 // Warnings are what an operator should see to.
 func (s *Sinkhole) Warnings() []string { return s.folder.Warnings() }
@@ -29,16 +31,16 @@ func (s *Sinkhole) Warnings() []string { return s.folder.Warnings() }
 // this once: its name in status, or its path.
 func (s *Sinkhole) Look(ctx context.Context, accept string) ([]control.List, error) {
 	files, err := s.folder.Look(ctx, accept)
-	return statusOf(files, time.Now()), err
+	return statusOf(files, s.sentences, time.Now()), err
 }
 
-func statusOf(files []dropdir.File, now time.Time) []control.List {
+func statusOf(files []dropdir.File, sentences int, now time.Time) []control.List {
 	all := make([]control.List, len(files))
 	for i, f := range files {
 		j, _ := f.Detail.(judged)
-		all[i] = listOf(f.Name, j.Result)
+		all[i] = listOf(dropdir.Told(f.Name), j.Result, sentences)
 		l := &all[i]
-		l.State, l.Entries, l.SHA256, l.Reason = f.State, f.Entries, f.SHA256, f.Reason
+		l.Category, l.State, l.Entries, l.SHA256, l.Reason = categoryOf(f), f.State, f.Entries, f.SHA256, f.Reason
 		if f.State == dropdir.InForce && j.Options.Shadow && l.Category != allowCategory {
 			l.State = control.StateShadow
 		}
@@ -49,11 +51,10 @@ func statusOf(files []dropdir.File, now time.Time) []control.List {
 	return all
 }
 
-// listOf is what reading a list says of it.
-func listOf(name string, res list.Result) control.List {
+// listOf is what reading a list says of it, in so many sentences of a kind.
+func listOf(name string, res list.Result, sentences int) control.List {
 	l := control.List{
 		File:            name,
-		Category:        categoryIn(name, res.Options),
 		Entries:         res.Entries,
 		RefusedLines:    res.Refused,
 		PassedOverLines: res.PassedOver,
@@ -63,7 +64,7 @@ func listOf(name string, res list.Result) control.List {
 		if n.Warning {
 			to = &l.Warnings
 		}
-		if len(*to) < maxSentences {
+		if len(*to) < sentences {
 			*to = append(*to, n.String())
 		}
 	}

@@ -85,9 +85,43 @@ func TestStatusShowsTheFirstSentences(t *testing.T) {
 	s := lists(t, Defaults(), map[string]string{
 		"c2/a.txt": strings.Repeat("com\n", 30) + strings.Repeat("one.example\n||two.example\n", 30),
 	})
+	s.sentences = maxSentences // as when it serves
 	l := s.Status()[0]
 	if len(l.Refusals) != maxSentences || l.RefusedLines != 30 || len(l.Warnings) != maxSentences {
 		t.Errorf("%d of %d refusals and %d warnings are shown, want %d of 30 and %d", len(l.Refusals), l.RefusedLines, len(l.Warnings), maxSentences, maxSentences)
+	}
+}
+
+// TestCheckShowsAllSentences: who checks a list wants to see what is wrong.
+func TestCheckShowsAllSentences(t *testing.T) {
+	dir := t.TempDir()
+	drop(t, dir, map[string]string{"c2/a.txt": strings.Repeat("com\n", 30) + "one.example\n"})
+	s, err := Offline(Defaults(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := OfflineFile(Defaults(), filepath.Join(dir, "c2/a.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range append(s.Status(), l) {
+		if len(l.Refusals) != 30 {
+			t.Errorf("%s: %d refusals are shown, want all 30", l.File, len(l.Refusals))
+		}
+	}
+}
+
+// TestStatusOfLastGood: the category is that of the version in force, what was
+// refused that of the newest.
+func TestStatusOfLastGood(t *testing.T) {
+	s := lists(t, Defaults(), map[string]string{"c2/a.txt": "# sinkhole: category=ads\na.example\n"})
+	drop(t, s.dir, map[string]string{"c2/a.txt": "Too many requests\n"})
+	all, err := s.Look(context.Background(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l := all[0]; l.State != control.StateLastGood || l.Category != "ads" || l.Entries != 1 || l.RefusedLines != 1 {
+		t.Errorf("got %+v, want the last good version of ads, with one line refused", l)
 	}
 }
 

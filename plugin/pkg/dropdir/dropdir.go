@@ -199,7 +199,8 @@ func (f *Folder) Files() []File { return slices.Clone(f.shown.Load().files) }
 // Warnings are sentences about what is not as it should be.
 func (f *Folder) Warnings() []string { return slices.Clone(f.shown.Load().warnings) }
 
-// nameOf finds the file that is meant by its name or by a path to it.
+// nameOf finds the file that is meant by its name, as it is or as Told, or by a
+// path to it.
 func (f *Folder) nameOf(accept string) (string, bool) {
 	names := []string{filepath.ToSlash(filepath.Clean(accept))}
 	for _, abs := range []func(string) (string, error){filepath.Abs, resolved} {
@@ -218,6 +219,11 @@ func (f *Folder) nameOf(accept string) (string, bool) {
 		}
 		// A file dropped just now: the look to come will find it.
 		if f.o.Want(name) && f.exists(name) {
+			return name, true
+		}
+	}
+	for name := range f.entries {
+		if Told(name) == accept {
 			return name, true
 		}
 	}

@@ -696,3 +696,27 @@ func TestOddNames(t *testing.T) {
 	s.look("")
 	s.wantWarning(`"malware/a\nb.txt": bad; the version of `)
 }
+
+// TestTold: no two names are told alike, and what is told is accepted.
+func TestTold(t *testing.T) {
+	for name, want := range map[string]string{
+		"c2/a b\n.txt":   "c2/a b\n.txt",
+		"日本.txt":         "日本.txt",
+		"\xff.txt":       `\xff.txt`,
+		"\xfe\ufffd.txt": `\xfe` + "\ufffd.txt",
+		`\xff.txt`:       `\\xff.txt`,
+		"\xe6\x97本.txt":  `\xe6\x97本.txt`,
+		"malware/ok.txt": "malware/ok.txt",
+	} {
+		if got := Told(name); got != want {
+			t.Errorf("Told(%q) = %q, want %q", name, got, want)
+		}
+	}
+
+	s := newStage(t)
+	s.write("malware/\xff.txt", strings.Repeat("x\n", 10))
+	s.start()
+	s.write("malware/\xff.txt", "x\n")
+	s.look(`malware/\xff.txt`)
+	s.want(map[string]string{"malware/\xff.txt": "x\n"})
+}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"time"
+	"unicode/utf8"
 )
 
 const (
@@ -186,6 +187,26 @@ func deviceOf(info fs.FileInfo) uint64 {
 		return uint64(st.Dev)
 	}
 	return 0
+}
+
+// Told is a name as programs are told it (JSON, labels of metrics): in UTF-8, and
+// no two names alike. Octets that are no UTF-8 stand as \xNN, a backslash as two.
+func Told(name string) string {
+	if utf8.ValidString(name) && !strings.Contains(name, `\`) {
+		return name
+	}
+	var b strings.Builder
+	for i, r := range name {
+		switch {
+		case r == '\\':
+			b.WriteString(`\\`)
+		case r == utf8.RuneError && !strings.HasPrefix(name[i:], string(utf8.RuneError)):
+			fmt.Fprintf(&b, `\x%02x`, name[i])
+		default:
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
 }
 
 // Printable is a name as a sentence holds it: one with odd octets quoted, for it
