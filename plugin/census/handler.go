@@ -59,22 +59,9 @@ func (c *Census) count(src *query.Source, r *dns.Msg) subscriber.Line {
 		return line
 	}
 	var buf [dnsname.MaxLen]byte
-	name := c.tally.Hash(wire(buf[:], r.Question[0].Name))
-	c.tally.Count(line, name, src.Proven, tally.PaneOf(time.Now()))
+	name, _ := dnsname.Append(buf[:0], r.Question[0].Name) // all that is no name counts as one
+	c.tally.Count(line, c.tally.Hash(name), src.Proven, tally.PaneOf(time.Now()))
 	return line
-}
-
-// wire writes the name of a question into buf as package dnsname would, whose
-// Append is generic and moves buf to the heap; a name with an escape costs an
-// allocation here too. No length octet is a letter: they end at 63.
-func wire(buf []byte, name string) []byte {
-	n, _ := dns.PackDomainName(name, buf, 0, nil, false)
-	for i, c := range buf[:n] {
-		if 'A' <= c && c <= 'Z' {
-			buf[i] += 'a' - 'A'
-		}
-	}
-	return buf[:n]
 }
 
 // hit notes that a line asked for a listed name. The line may have opted out

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/netip"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -80,19 +79,6 @@ func TestOptedOutIsNotCounted(t *testing.T) {
 			t.Errorf("got %+v, want nothing counted", s)
 		}
 	})
-}
-
-// TestWire compares with package dnsname.
-func TestWire(t *testing.T) {
-	for _, name := range []string{".", "example.", "WWW.Example.", `A\.b\@\000\255.ExAMPLE.`, strings.Repeat("A", 63) + "." + strings.Repeat("b.", 90)} {
-		want, err := dnsname.Append(nil, name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := wire(make([]byte, dnsname.MaxLen), name); string(got) != string(want) {
-			t.Errorf("%s: got %q, want %q", name, got, want)
-		}
-	}
 }
 
 // TestCountAllocatesNothing holds what is added to each query.

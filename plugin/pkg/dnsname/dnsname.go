@@ -44,6 +44,11 @@ var (
 // section 5.1): \X and \DDD are escapes, the final dot is optional, "." is the
 // root. Other octets stand for themselves, letters become lower case. On a
 // refusal dst comes back as it was.
+//
+// It is not inlined, or the room of every caller would move to the heap: the
+// compiler does not see through a generic function.
+//
+//go:noinline
 func Append(dst []byte, text string) ([]byte, error) { return appendWire(dst, text) }
 
 // AppendBytes is Append for text in a byte slice.
