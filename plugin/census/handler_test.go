@@ -13,7 +13,6 @@ import (
 	"github.com/miekg/dns"
 
 	"sinkhole/plugin/pkg/control"
-	"sinkhole/plugin/pkg/dnsname"
 	"sinkhole/plugin/pkg/query"
 )
 
