@@ -261,7 +261,7 @@ func (t *Tally) load(r *bufio.Reader) error {
 	var running, ahead Pane
 	d.pane(&running)
 	d.pane(&ahead)
-	if d.bad || len(d.rest) > 0 {
+	if d.bad || len(d.rest) > 0 || ahead > running {
 		return errBroken
 	}
 	t.clock.set(running, ahead)

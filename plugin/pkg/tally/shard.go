@@ -1,6 +1,7 @@
 package tally
 
 import (
+	"math/bits"
 	"math/rand/v2"
 	"sync"
 
@@ -15,6 +16,7 @@ type shard struct {
 	swept Pane
 	// tidied is the pane in which all records were last looked at.
 	tidied Pane
+	rng    rand.PCG
 
 	buckets []bucket
 	pool
@@ -126,13 +128,19 @@ func (s *shard) admit(b uint32) (n uint32, ok bool) {
 		}
 	}
 	s.waiting[s.pane%panes][histogramBucket(uint64(weight))]++
-	if rand.Uint64N(uint64(weight)+1) != 0 {
+	if !s.once(uint64(weight) + 1) {
 		return 0, false
 	}
 	if sl := s.at(n); sl.word.promoted() {
 		s.demote(sl.word.record())
 	}
 	return n, true
+}
+
+// once is true once in n times.
+func (s *shard) once(n uint64) bool {
+	hi, _ := bits.Mul64(s.rng.Uint64(), n)
+	return hi == 0
 }
 
 // lightest is the slot of the least line of a bucket that has no record; weight 0

@@ -2,6 +2,7 @@ package tally
 
 import (
 	"math/bits"
+	"unsafe"
 
 	"sinkhole/plugin/pkg/subscriber"
 )
@@ -89,6 +90,10 @@ type sights struct {
 	unseen   uint64 // sightings that went to another line, or were not to be had
 	names    *listed
 }
+
+// sightingCost is what a sighting takes, in octets, with its place in freeSight
+// and measures.
+const sightingCost = int64(unsafe.Sizeof(sighting{}) + 2*unsafe.Sizeof(uint32(0)))
 
 func newSights(n int, names *listed) sights {
 	s := sights{sightings: make([]sighting, n), freeSight: make([]uint32, n), measures: make([]uint32, n), names: names}

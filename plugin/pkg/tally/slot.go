@@ -145,23 +145,34 @@ func (w word) counts() (counts [panes]uint32) {
 }
 
 // sum is the count of all six panes.
-func (w word) sum() uint32 {
-	s := uint32(0)
+func (w word) sum() (s uint32) {
 	for _, c := range w.counts() {
 		s += c
 	}
 	return s
 }
 
-// weight is what admission compares: proven lines count double, so that forged
-// sources go first, and what was lent counts.
+// lent is what the slot stands on beside its counts.
+func (w word) lent() uint32 {
+	if w&lentBit == 0 {
+		return 0
+	}
+	return uint32(w >> lentAt & paneMax)
+}
+
+// weight is what admission compares: the running pane and the one before, so
+// that a late starter has little to beat; proven lines count double, so that
+// forged sources go first; and what was lent. A line that asked before weighs
+// something.
 func (w word) weight() uint32 {
-	s := w.sum()
+	counts := w.counts()
+	s := counts[0] + counts[1]
 	if w.proven() {
 		s *= 2
 	}
-	if w&lentBit != 0 {
-		s += uint32(w >> lentAt & paneMax)
+	s += w.lent()
+	if s == 0 && w.sum() > 0 {
+		return 1
 	}
 	return s
 }

@@ -2,6 +2,7 @@ package tally
 
 import (
 	"math"
+	"unsafe"
 
 	"sinkhole/plugin/pkg/subscriber"
 )
@@ -19,6 +20,9 @@ type pool struct {
 	bar  uint64
 	lost uint64 // records that went to another line, or were not to be had
 }
+
+// recordCost is what a record takes, in octets, with its place in free and worths.
+const recordCost = int64(unsafe.Sizeof(record{}) + unsafe.Sizeof(uint32(0)) + unsafe.Sizeof(uint64(0)))
 
 func newPool(n int) pool {
 	p := pool{records: make([]record, n), free: make([]uint32, n), worths: make([]uint64, n)}
