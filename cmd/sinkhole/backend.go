@@ -75,22 +75,16 @@ var (
 	errNoCensus = errors.New("no server block holds census; nobody is counted")
 )
 
-// Explain implements control.Backend. Lists do not know who asks; that nothing is
-// matched for who opted out is told here.
+// Explain implements control.Backend.
 func (srv *server) Explain(_ context.Context, q control.Question) (control.Explanation, error) {
 	l, ok := activeLists()
 	if !ok {
 		return control.Explanation{}, errNoLists
 	}
-	out, err := optedOut(q.Client)
-	if err != nil {
-		return control.Explanation{}, err
+	if s, ok := activeSubscribers(); ok {
+		return explainTo(l, s, q)
 	}
-	e, err := l.Explain(q.Name, q.Type, q.Client)
-	if err == nil && out {
-		e = passOver(e)
-	}
-	return e, err
+	return explainTo(l, nil, q)
 }
 
 const (
@@ -98,21 +92,41 @@ const (
 	whyOptedOut     = "the client stands in clients/opt-out: nothing is matched and nothing is counted"
 )
 
-// optedOut says whether a client, by its address, wants no matching.
-func optedOut(client string) (bool, error) {
-	if client == "" {
-		return false, nil
-	}
-	a, err := netip.ParseAddr(client)
+// explaining are lists, running or offline.
+type explaining interface {
+	Explain(name, qtype, client string) (control.Explanation, error)
+}
+
+// optOuts tell whether somebody wants no matching.
+type optOuts interface{ OptedOut(netip.AddrPort) bool }
+
+// explainTo explains a name to a client. Lists do not know who asks; that nothing
+// is matched for who opted out is told here.
+func explainTo(l explaining, classes optOuts, q control.Question) (control.Explanation, error) {
+	client, err := clientOf(q.Client)
 	if err != nil {
-		return false, fmt.Errorf("client %q: want an address", client)
+		return control.Explanation{}, err
 	}
-	s, ok := activeSubscribers()
-	if !ok {
-		return false, nil
+	e, err := l.Explain(q.Name, q.Type, q.Client)
+	if err == nil && client.IsValid() && classes != nil && classes.OptedOut(client) {
+		e = passOver(e)
 	}
-	_, out := s.LineClass(s.Line(netip.AddrPortFrom(a.Unmap(), 0)))
-	return out, nil
+	return e, err
+}
+
+// clientOf is who asks: an address, behind CGN with its port.
+func clientOf(text string) (netip.AddrPort, error) {
+	if text == "" {
+		return netip.AddrPort{}, nil
+	}
+	if a, err := netip.ParseAddr(text); err == nil {
+		return netip.AddrPortFrom(a.Unmap(), 0), nil
+	}
+	a, err := netip.ParseAddrPort(text)
+	if err != nil {
+		return a, fmt.Errorf("client %q: want an address, behind CGN with its port: 100.64.0.7:1024", text)
+	}
+	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port()), nil
 }
 
 // passOver is e for a client who opted out: what decides others decides nothing.

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -83,6 +85,7 @@ func (f *findings) read(conf string, alone bool, args []string) {
 		}
 		if len(args) == 0 {
 			args = dropFolders(c)
+			f.readClasses(classesFolder(c, args))
 		}
 	}
 	for _, path := range args {
@@ -92,6 +95,18 @@ func (f *findings) read(conf string, alone bool, args []string) {
 		}
 		f.Lists = append(f.Lists, lists...)
 	}
+}
+
+// readClasses reads the folder of classes of a Corefile; it need not be there.
+func (f *findings) readClasses(dir string) {
+	if dir == "" {
+		return
+	}
+	lists, err := readClasses(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		f.refuse(err)
+	}
+	f.Lists = append(f.Lists, lists...)
 }
 
 func (f *findings) readCorefile(conf string) (corefile, error) {
@@ -124,7 +139,10 @@ func readListsAt(c corefile, path string) ([]control.List, error) {
 	}
 	if !st.IsDir() {
 		l, err := readListFile(c, path)
-		return []control.List{l}, err
+		if err != nil {
+			return nil, err
+		}
+		return []control.List{l}, nil
 	}
 	folder, err := readDropFolder(c, path)
 	if err != nil {
@@ -132,9 +150,22 @@ func readListsAt(c corefile, path string) ([]control.List, error) {
 	}
 	lists := folder.Status()
 	for i := range lists {
-		lists[i].File = filepath.Join(path, lists[i].File)
+		moveTo(&lists[i], filepath.Join(path, lists[i].File))
 	}
 	return lists, nil
+}
+
+// moveTo names a list by its path from here, in its sentences too: who reads
+// them may go to the line.
+func moveTo(l *control.List, path string) {
+	for _, all := range [][]string{l.Refusals, l.Warnings} {
+		for i, sentence := range all {
+			if rest, ok := strings.CutPrefix(sentence, l.File+":"); ok {
+				all[i] = path + ":" + rest
+			}
+		}
+	}
+	l.File = path
 }
 
 func (f *findings) refusedLists() bool {
@@ -161,31 +192,38 @@ func (f *findings) print(s stdio, output string) {
 		enc := json.NewEncoder(s.out)
 		enc.SetIndent("", "  ")
 		enc.Encode(f)
-	case outputCSV:
+	case outputCSV: // whose columns have no room for sentences
+		f.printSentences(s.err, s.err)
 		writeCSV(s.out, listColumns, listRows(f.Lists))
 	default:
+		f.printSentences(s.err, s.out)
 		f.printTable(s)
 	}
 }
 
-func (f *findings) printTable(s stdio) {
+// printSentences prints what cannot be had as a finding to failed, what was found
+// in lists and Corefile to found.
+func (f *findings) printSentences(failed, found io.Writer) {
 	for _, r := range f.Refusals {
-		fmt.Fprintln(s.err, visible(r))
+		fmt.Fprintln(failed, visible(r))
 	}
 	for _, w := range f.Warnings {
-		fmt.Fprintln(s.out, visible(w))
+		fmt.Fprintln(found, visible(w))
 	}
 	for _, l := range f.Lists {
 		for _, r := range l.Refusals {
-			fmt.Fprintln(s.out, visible(r))
+			fmt.Fprintln(found, visible(r))
 		}
 		if more := l.RefusedLines - len(l.Refusals); more > 0 && len(l.Refusals) > 0 {
-			fmt.Fprintf(s.out, "%s: and %d more refused lines\n", visible(l.File), more)
+			fmt.Fprintf(found, "%s: and %d more refused lines\n", visible(l.File), more)
 		}
 		for _, w := range l.Warnings {
-			fmt.Fprintln(s.out, visible(w))
+			fmt.Fprintln(found, visible(w))
 		}
 	}
+}
+
+func (f *findings) printTable(s stdio) {
 	if f.Corefile != "" && len(f.Refusals) == 0 {
 		fmt.Fprintf(s.out, "%s: in order\n", visible(f.Corefile))
 	}

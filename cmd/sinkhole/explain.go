@@ -34,7 +34,7 @@ func explainFlags(flags *flag.FlagSet) action {
 	to := targetFlags(flags)
 	dir := flags.String("lists", "", "read the drop folder `DIR`, ask no server")
 	qtype := flags.String("type", "A", "the `TYPE` of the question")
-	client := flags.String("client", "", "the `ADDRESS` that asks")
+	client := flags.String("client", "", "the `ADDRESS` that asks, behind CGN with its port")
 	output := outputFlag(flags)
 	return func(ctx context.Context, s stdio, args []string) int {
 		if len(args) == 0 {

@@ -8,11 +8,11 @@ import (
 	"io/fs"
 	"net/netip"
 	"path/filepath"
+	"strings"
 
 	"sinkhole/plugin/census"
 	"sinkhole/plugin/pkg/control"
 	"sinkhole/plugin/pkg/report"
-	"sinkhole/plugin/pkg/subscriber"
 	"sinkhole/plugin/recursor"
 	"sinkhole/plugin/sinkhole"
 	"sinkhole/plugin/subscribers"
@@ -22,8 +22,8 @@ import (
 
 // blocking is plugin sinkhole, running or offline.
 type blocking interface {
+	explaining
 	Status() []control.List
-	Explain(name, qtype, client string) (control.Explanation, error)
 }
 
 // liveLists are the lists of the running server.
@@ -35,8 +35,7 @@ type liveLists interface {
 
 // liveClasses are the classes of clients of the running server.
 type liveClasses interface {
-	Line(netip.AddrPort) subscriber.Line
-	LineClass(subscriber.Line) (class subscriber.Class, optedOut bool)
+	OptedOut(netip.AddrPort) bool
 	Drain()
 	Status() []control.List
 	Warnings() []string
@@ -74,8 +73,7 @@ func listsConfig(c corefile) (sinkhole.Config, error) {
 	return sinkhole.Defaults(), nil
 }
 
-// dropFolders are the drop folders a Corefile names: one of lists, and one of
-// classes where that is not a part of it.
+// dropFolders are the drop folders that a Corefile names.
 func dropFolders(c corefile) []string {
 	var dirs []string
 	if len(c.find("sinkhole")) > 0 {
@@ -86,15 +84,51 @@ func dropFolders(c corefile) []string {
 	return dirs
 }
 
+// clientsFolder holds the classes of clients in a drop folder.
+const clientsFolder = "clients"
+
+// classesFolder is the folder of classes that a Corefile names, "" where it is a
+// part of a drop folder or there is none.
+func classesFolder(c corefile, dirs []string) string {
+	for _, f := range c.find("subscribers") {
+		args := f.option("classes")
+		if len(args) != 1 {
+			continue
+		}
+		for _, dir := range dirs {
+			if filepath.Clean(args[0]) == filepath.Join(dir, clientsFolder) {
+				return ""
+			}
+		}
+		return args[0]
+	}
+	return ""
+}
+
 // dropFolder is a drop folder read without a server: its lists, and the classes
 // of clients in it.
 type dropFolder struct {
-	*sinkhole.Sinkhole
-	classes []control.List
+	lists   *sinkhole.Sinkhole
+	classes *subscribers.Offline // nil: there are none
 }
 
 // Status implements blocking.
-func (f dropFolder) Status() []control.List { return append(f.Sinkhole.Status(), f.classes...) }
+func (f dropFolder) Status() []control.List {
+	all := f.lists.Status()
+	if f.classes != nil {
+		all = append(all, f.classes.Status()...)
+	}
+	return all
+}
+
+// Explain implements blocking, for a client too.
+func (f dropFolder) Explain(name, qtype, client string) (control.Explanation, error) {
+	var classes optOuts
+	if f.classes != nil {
+		classes = f.classes
+	}
+	return explainTo(f.lists, classes, control.Question{Name: name, Type: qtype, Client: client})
+}
 
 // readDropFolder reads a drop folder as a server with this Corefile would; an
 // empty Corefile means the defaults.
@@ -107,20 +141,57 @@ func readDropFolder(c corefile, dir string) (blocking, error) {
 	if err != nil {
 		return nil, err
 	}
-	classes, err := subscribers.ReadClasses(filepath.Join(dir, "clients"))
+	classes, err := subscribers.ReadClasses(filepath.Join(dir, clientsFolder))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
 	return dropFolder{lists, classes}, nil
 }
 
-// readListFile reads one file as a list.
+// readClasses reads a folder of classes that stands for itself.
+func readClasses(dir string) ([]control.List, error) {
+	classes, err := subscribers.ReadClasses(dir)
+	if err != nil {
+		return nil, err
+	}
+	all := classes.Status()
+	for i := range all {
+		moveTo(&all[i], filepath.Join(dir, strings.TrimPrefix(all[i].File, clientsFolder+"/")))
+	}
+	return all, nil
+}
+
+// readListFile reads one file as a list, or as a class of clients where it lies
+// in a folder of those.
 func readListFile(c corefile, path string) (control.List, error) {
+	if l, ok := readClassFile(path); ok {
+		return l, nil
+	}
 	cfg, err := listsConfig(c)
 	if err != nil {
 		return control.List{}, err
 	}
 	return sinkhole.OfflineFile(cfg, path)
+}
+
+// readClassFile reads a file of clients/opt-out and its like.
+func readClassFile(path string) (control.List, bool) {
+	abs, err := filepath.Abs(path)
+	dir := filepath.Dir(filepath.Dir(abs))
+	if err != nil || filepath.Base(dir) != clientsFolder {
+		return control.List{}, false
+	}
+	all, err := readClasses(dir)
+	if err != nil {
+		return control.List{}, false
+	}
+	for _, l := range all {
+		if l.File == abs {
+			moveTo(&l, path)
+			return l, true
+		}
+	}
+	return control.List{}, false
 }
 
 // checkChild checks the configuration of the child that the Corefile asks for.

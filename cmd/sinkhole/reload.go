@@ -32,7 +32,11 @@ func reloadFlags(flags *flag.FlagSet) action {
 		if err != nil {
 			return s.complain(exitFound, "%v", err)
 		}
-		lists, err := server.Reload(ctx, control.ReloadRequest{Accept: absolute(*accept)})
+		path := absolute(*accept)
+		lists, err := server.Reload(ctx, control.ReloadRequest{Accept: path})
+		if err != nil && path != *accept { // what is here of that name is another file
+			lists, err = server.Reload(ctx, control.ReloadRequest{Accept: *accept})
+		}
 		if err != nil {
 			return s.complain(exitFound, "%v", err)
 		}

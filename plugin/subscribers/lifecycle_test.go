@@ -182,7 +182,7 @@ func TestStatusAndWarnings(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	check("offline", offline)
+	check("offline", offline.Status())
 	wantWarnings := []string{
 		"b.txt: refused: " + errFolder.Error(),
 		"clients/cgn/broken.txt: refused: an HTML or XML page, not a list of prefixes",

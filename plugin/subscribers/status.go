@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"strings"
 	"time"
 
@@ -67,19 +66,6 @@ func (s *Subscribers) Look(ctx context.Context, accept string) ([]control.List, 
 		}
 	}
 	return statusOf(files, time.Now()), err
-}
-
-// ReadClasses reads the folder dir as a server would at its first start. It
-// keeps nothing and follows nothing.
-func ReadClasses(dir string) ([]control.List, error) {
-	if _, err := os.ReadDir(dir); err != nil {
-		return nil, fmt.Errorf("%s: %w; want a folder", dir, cause(err))
-	}
-	f := newFolder(dir, "", nil)
-	if err := f.files.Start(context.Background()); err != nil {
-		return nil, fmt.Errorf("%s: %w", dir, err)
-	}
-	return statusOf(f.files.Files(), time.Now()), nil
 }
 
 func statusOf(files []dropdir.File, now time.Time) []control.List {
