@@ -77,6 +77,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -102,8 +103,8 @@ type Options struct {
 	Shipped string
 }
 
-// Addresses. Servers are 192.0.2.(101+n) and 2001:db8::(101+n) in the order of
-// the scripts; the prefixes are the namespace's own.
+// Addresses. Servers are 192.0.2.(100+n) and 2001:db8::(100+n), n being the number
+// of scripts begun; the prefixes are the namespace's own.
 var (
 	prefixes = []string{"192.0.2.1/24", "198.51.100.1/24", "203.0.113.1/24", "100.64.0.1/10", "10.0.0.1/8",
 		"2001:db8:c::1/64", "2001:db8:c:100::1/64", "2001:db8:c:1ff::1/64", "2001:db8:c:200::1/64", "3fff::5/64",
@@ -119,10 +120,10 @@ func Run(t *testing.T, o Options) {
 			t.Fatal(err)
 		}
 	}
-	number := 0
+	var begun atomic.Int32 // scripts run side by side
 	testscript.RunT(shim{t}, testscript.Params{
 		Dir:                o.Dir,
-		Setup:              func(env *testscript.Env) error { number++; return setup(env, o, number) },
+		Setup:              func(env *testscript.Env) error { return setup(env, o, int(begun.Add(1))) },
 		Cmds:               scripted(),
 		ContinueOnError:    true,
 		RequireUniqueNames: true,
