@@ -15,8 +15,7 @@
 //	an EDNS version other than 0                subscriber BADVERS
 //	TSIG or SIG(0): no key is shared            subscriber NOTAUTH
 //	a class other than IN                       subscriber REFUSED, EDE 21
-//	type OPT, TSIG, TKEY                        subscriber FORMERR, 12 octets
-//	type NXNAME (RFC 9824, 3.5)                 subscriber FORMERR, EDE 30
+//	type OPT, TSIG, TKEY, NXNAME (RFC 9824)     subscriber FORMERR, 12 octets
 //	type MAILA, MAILB (RFC 1035, 3.2.3)         subscriber NOTIMP, 12 octets
 //	type AXFR, IXFR                             subscriber REFUSED, EDE 21
 //	RD clear: cached or not, listed or not      subscriber REFUSED, EDE 20
@@ -51,8 +50,7 @@ const (
 	Version            // of EDNS
 	Signed             // TSIG or SIG(0)
 	Class              // not IN
-	Meta               // a type that only the additional section holds
-	NXName             // a type that only a bitmap holds
+	Meta               // a type that no name has: OPT, TSIG, TKEY, NXNAME
 	MailType           // MAILA, MAILB
 	Transfer           // AXFR, IXFR
 	Recursion          // not desired
@@ -91,7 +89,6 @@ var replies = [numVerdict]struct {
 	Signed:    {"signed", whole, dns.RcodeNotAuth, noEDE},
 	Class:     {"class", whole, dns.RcodeRefused, int(dns.ExtendedErrorCodeNotSupported)},
 	Meta:      {"meta", header, dns.RcodeFormatError, noEDE},
-	NXName:    {"nxname", options, dns.RcodeFormatError, int(dns.ExtendedErrorCodeInvalidQueryType)},
 	MailType:  {"mail", header, dns.RcodeNotImplemented, noEDE},
 	Transfer:  {"transfer", whole, dns.RcodeRefused, int(dns.ExtendedErrorCodeNotSupported)},
 	Recursion: {"recursion", whole, dns.RcodeRefused, int(dns.ExtendedErrorCodeNotAuthoritative)},
@@ -118,10 +115,8 @@ func Judge(m *dns.Msg, served bool) Verdict {
 	switch q := &m.Question[0]; {
 	case q.Qclass != dns.ClassINET:
 		return Class
-	case q.Qtype == dns.TypeOPT, q.Qtype == dns.TypeTSIG, q.Qtype == dns.TypeTKEY:
+	case q.Qtype == dns.TypeOPT, q.Qtype == dns.TypeTSIG, q.Qtype == dns.TypeTKEY, q.Qtype == dns.TypeNXNAME:
 		return Meta
-	case q.Qtype == dns.TypeNXNAME:
-		return NXName
 	case q.Qtype == dns.TypeMAILA, q.Qtype == dns.TypeMAILB:
 		return MailType
 	case q.Qtype == dns.TypeAXFR, q.Qtype == dns.TypeIXFR:
