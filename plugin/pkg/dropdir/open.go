@@ -172,7 +172,7 @@ func cause(err error) string {
 
 // same: nothing tells these two apart; it is the same file, not written to.
 func same(a, b fs.FileInfo) bool {
-	return os.SameFile(a, b) && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime()) && a.Mode() == b.Mode()
+	return os.SameFile(a, b) && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime()) && a.Mode() == b.Mode() && changed(a) == changed(b)
 }
 
 // errChanged: the file is another than the one that was opened.

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -208,4 +209,18 @@ func TestFullDisk(t *testing.T) {
 	s.f.stateAgain = s.f.stateAgain.Add(-walkEvery)
 	s.glance()
 	s.wantWarning("")
+}
+
+// TestTimeThatWasSetBack: a file of the same size that was given the time of the
+// one before is another one all the same.
+func TestTimeThatWasSetBack(t *testing.T) {
+	s := newStage(t)
+	s.write("malware/a.txt", "one\n")
+	day := time.Date(2026, time.January, 1, 0, 0, 0, 0, time.UTC)
+	must(t, os.Chtimes(s.path("malware/a.txt"), day, day))
+	s.start()
+	s.write("malware/a.txt", "two\n")
+	must(t, os.Chtimes(s.path("malware/a.txt"), day, day))
+	s.look("")
+	s.want(map[string]string{"malware/a.txt": "two\n"})
 }

@@ -1,0 +1,15 @@
+package dropdir
+
+import (
+	"io/fs"
+	"syscall"
+)
+
+// changed is when a file's octets or its inode last changed. Nobody can set it,
+// as cp -p, touch and rsync -t set the time of the octets.
+func changed(info fs.FileInfo) syscall.Timespec {
+	if st, ok := info.Sys().(*syscall.Stat_t); ok {
+		return st.Ctim
+	}
+	return syscall.Timespec{}
+}

@@ -1,0 +1,8 @@
+//go:build !linux
+
+package dropdir
+
+import "io/fs"
+
+// changed is not told here.
+func changed(fs.FileInfo) (none struct{}) { return none }
