@@ -496,6 +496,14 @@ func TestRestartWithBrokenFile(t *testing.T) {
 	s.want(map[string]string{"malware/a.txt": "one\n", "malware/b.txt": "two\n"})
 	s.wantFile("malware/a.txt", LastGood, "bad")
 
+	// One that was broken just now is said at once, too.
+	s.write("malware/b.txt", "bad\n")
+	s.start()
+	s.want(map[string]string{"malware/a.txt": "one\n", "malware/b.txt": "two\n"})
+	s.wantFile("malware/b.txt", LastGood, "bad")
+	s.wantWarning("malware/b.txt: bad; the version of ")
+	s.write("malware/b.txt", "two\n")
+
 	// A new version that does not rest waits, the last good one serves.
 	s.write("malware/a.txt", "new\n")
 	s.start()

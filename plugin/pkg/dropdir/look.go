@@ -14,7 +14,7 @@ import (
 // haste says which files a look reads before they rest.
 type haste struct {
 	now      bool   // all
-	starting bool   // those without a last good version
+	starting bool   // all, and takes those without a last good version
 	accept   string // the file that the shrink guard lets pass
 }
 
@@ -43,8 +43,8 @@ func (f *Folder) round(ctx context.Context, now time.Time, h haste) error {
 		if e.gone || f.last.err != nil || !(e.unread() || accept) {
 			continue
 		}
-		if rested := !now.Before(e.due(f.o.Settle)); rested || h.now || h.starting && e.force == nil {
-			f.read(ctx, dir, e, accept, rested)
+		if rested := !now.Before(e.due(f.o.Settle)); rested || h.now || h.starting {
+			f.read(ctx, dir, e, accept, rested, h)
 		}
 	}
 	if err := f.apply(ctx, now, h); err != nil {
@@ -101,13 +101,14 @@ func (f *Folder) sorted() []*entry {
 }
 
 // read has the file judged as it is now. rested: it need not be read again.
-func (f *Folder) read(ctx context.Context, dir folder, e *entry, accept, rested bool) {
+func (f *Folder) read(ctx context.Context, dir folder, e *entry, accept, rested bool, h haste) {
 	for n := 1; ; n++ {
-		err := f.readOnce(ctx, dir, e, accept)
+		err := f.readOnce(ctx, dir, e, accept, h.starting && !rested)
 		switch {
 		case err == nil:
 			e.young, e.retry, e.first = !rested, false, time.Time{}
 		case ctx.Err() != nil:
+		case errors.Is(err, errEarly): // once it rests it is read again
 		case errors.Is(err, fs.ErrNotExist): // gone since the walk; the next one sees it
 		case errors.Is(err, errChanged) && !rested && n < attempts:
 			continue
@@ -136,8 +137,13 @@ func (e *entry) refuse(why string) {
 	}
 }
 
+// errEarly: the file may be half of one, as it does not rest yet, and an earlier
+// process has left a whole one.
+var errEarly = errors.New("it does not rest yet")
+
 // readOnce has one version judged. An error means that there is no judgement.
-func (f *Folder) readOnce(ctx context.Context, dir folder, e *entry, accept bool) error {
+// early: what is good takes the place of no other; what is refused is said.
+func (f *Folder) readOnce(ctx context.Context, dir folder, e *entry, accept, early bool) error {
 	if e.seen.info == nil {
 		e.refuse(e.seen.why)
 		e.read = e.seen
@@ -172,6 +178,9 @@ func (f *Folder) readOnce(ctx context.Context, dir folder, e *entry, accept bool
 	}
 	if changed := v.unchanged(); changed != nil {
 		return changed
+	}
+	if err == nil && early && e.force != nil && e.force.SHA256 != sum {
+		return errEarly
 	}
 	e.read, e.newest, e.next = found{info: info}, n, nil
 	if err != nil {
