@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -84,7 +85,7 @@ func (f *findings) read(conf string, alone bool, args []string) {
 			return
 		}
 		if len(args) == 0 {
-			args = dropFolders(c)
+			args = f.present(dropFolders(c))
 			f.readClasses(classesFolder(c, args))
 		}
 	}
@@ -95,6 +96,19 @@ func (f *findings) read(conf string, alone bool, args []string) {
 		}
 		f.Lists = append(f.Lists, lists...)
 	}
+}
+
+// present are the folders that are there. A server starts without its drop
+// folder, and warns until somebody makes it.
+func (f *findings) present(dirs []string) []string {
+	return slices.DeleteFunc(dirs, func(dir string) bool {
+		_, err := os.Stat(dir)
+		gone := errors.Is(err, fs.ErrNotExist)
+		if gone {
+			f.Warnings = append(f.Warnings, fmt.Sprintf("%s: warning: the drop folder is not there; want a folder, or nothing is blocked but what the state has kept", dir))
+		}
+		return gone
+	})
 }
 
 // readClasses reads the folder of classes of a Corefile; it need not be there.
