@@ -123,6 +123,11 @@ func (c corefile) restart(old *caddy.Instance, before func() error) (*caddy.Inst
 	s := &stage{before: before}
 	staging = s
 	inst, err := old.Restart(c.input)
+	// Sockets that nobody owns any more (those that were opened before one that
+	// failed, and what QUIC servers had of theirs) are closed when the collector
+	// finds them, so have it look.
+	defer debug.FreeOSMemory()
+	defer runtime.GC()
 	// Restart swallows a panic and then returns neither.
 	if inst == nil && err == nil {
 		err = errors.New("a plugin panicked in its setup; the log has more")
@@ -135,10 +140,6 @@ func (c corefile) restart(old *caddy.Instance, before func() error) (*caddy.Inst
 		all := caddy.Instances()
 		return all[len(all)-1], s, nil
 	}
-	// Sockets that were opened before the one that failed belong to nobody now;
-	// they are closed when the collector finds them, so have it look.
-	runtime.GC()
-	debug.FreeOSMemory()
 	return old, s, s.sentence(c, err)
 }
 
