@@ -234,6 +234,9 @@ func (f *findings) printSentences(failed, found io.Writer) {
 		for _, w := range l.Warnings {
 			fmt.Fprintln(found, visible(w))
 		}
+		if l.Passed != "" {
+			fmt.Fprintf(found, "%s: passed over: %s\n", visible(l.File), l.Passed)
+		}
 	}
 }
 

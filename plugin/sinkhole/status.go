@@ -1,7 +1,12 @@
 package sinkhole
 
 import (
+	"cmp"
 	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"sinkhole/plugin/pkg/control"
@@ -23,8 +28,30 @@ func (s *Sinkhole) Status() []control.List {
 	return statusOf(s.folder.Files(), s.sentences, time.Now())
 }
 
-// Warnings are what an operator should see to.
-func (s *Sinkhole) Warnings() []string { return s.folder.Warnings() }
+// Warnings are what an operator should see to: of the folder, and lists in force
+// that hold nothing, which look like good ones.
+func (s *Sinkhole) Warnings() []string {
+	all := s.folder.Warnings()
+	told := 0
+	for _, f := range s.folder.Files() {
+		j, _ := f.Detail.(judged)
+		if f.State != dropdir.InForce || f.Entries > 0 {
+			continue
+		}
+		if told++; told > maxSentences {
+			continue
+		}
+		what := "refused are all its lines"
+		if j.PassedOver > 0 {
+			what = "passed over are " + passedOver(j.Result)
+		}
+		all = append(all, fmt.Sprintf("%s: in force without one entry; %s", dropdir.Printable(f.Name), what))
+	}
+	if more := told - maxSentences; more > 0 {
+		all = append(all, fmt.Sprintf("and %d more lists without one entry", more))
+	}
+	return all
+}
 
 // Look looks at the drop folder now, without waiting for lists to settle, and
 // returns when each is in force or refused. accept is a list that may shrink
@@ -58,6 +85,7 @@ func listOf(name string, res list.Result, sentences int) control.List {
 		Entries:         res.Entries,
 		RefusedLines:    res.Refused,
 		PassedOverLines: res.PassedOver,
+		Passed:          passedOver(res),
 	}
 	for _, n := range res.Notes {
 		to := &l.Refusals
@@ -69,6 +97,17 @@ func listOf(name string, res list.Result, sentences int) control.List {
 		}
 	}
 	return l
+}
+
+// passedOver says what was passed over, most first; "" where nothing was.
+func passedOver(res list.Result) string {
+	reasons := slices.SortedFunc(maps.Keys(res.Passed), func(a, b string) int {
+		return cmp.Or(cmp.Compare(res.Passed[b], res.Passed[a]), cmp.Compare(a, b))
+	})
+	for i, reason := range reasons {
+		reasons[i] = fmt.Sprintf("%d %s", res.Passed[reason], reason)
+	}
+	return strings.Join(reasons, ", ")
 }
 
 func categoryIn(name string, o list.Options) string {

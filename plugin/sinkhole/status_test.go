@@ -111,6 +111,25 @@ func TestCheckShowsAllSentences(t *testing.T) {
 	}
 }
 
+// TestListsThatHoldNothing: they are in force, and said.
+func TestListsThatHoldNothing(t *testing.T) {
+	s := lists(t, Defaults(), map[string]string{
+		"c2/guard.txt":  "com\n",
+		"c2/passed.txt": "||x.example^$image\nserver=/x.example/\nlocal=/y.example/\n",
+		"c2/some.txt":   "x.example\n||y.example^$image\n",
+	})
+	want := []string{
+		"c2/guard.txt: in force without one entry; refused are all its lines",
+		"c2/passed.txt: in force without one entry; passed over are 2 dnsmasq options, 1 rules with modifiers",
+	}
+	if got := s.Warnings(); !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if got, want := s.Status()[2].Passed, "1 rules with modifiers"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 // TestStatusOfLastGood: the category is that of the version in force, what was
 // refused that of the newest.
 func TestStatusOfLastGood(t *testing.T) {

@@ -15,6 +15,8 @@ type List struct {
 	// the first of them where there are many.
 	Refusals []string `json:"refusals,omitempty"`
 	Warnings []string `json:"warnings,omitempty"`
+	// Passed says what was passed over, in a sentence; `check` prints it.
+	Passed string `json:"-"`
 }
 
 // The states of a list.
