@@ -123,11 +123,11 @@ func (r *Record) Mark(level int) Mark {
 
 // Mark has the record of a line remember when it last stood at a level.
 func (t *Tally) Mark(l subscriber.Line, level int, m Mark) {
-	s, b := t.place(l)
+	s, at := t.place(l)
 	_, ahead := t.clock.read()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	n, ok := s.find(b, l)
+	n, ok := s.find(at, l)
 	if !ok || l == 0 || !s.at(n).word.promoted() {
 		return
 	}

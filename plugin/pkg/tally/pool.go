@@ -171,14 +171,16 @@ func (s *shard) least() (index uint32, worth uint64) {
 	}
 }
 
-// lightestRecord is the least line of a bucket whose lines all have records, if
-// it is neither heavy nor listed nor marked.
-func (s *shard) lightestRecord(b uint32) (n, weight uint32, ok bool) {
+// lightestRecord is the slot of the least line of those at home in two buckets,
+// which all have records, if it is neither heavy nor listed nor marked.
+func (s *shard) lightestRecord(at home) (n, weight uint32, ok bool) {
 	least := uint64(worthSum)
-	for i := range s.buckets[b] {
-		sl := &s.buckets[b][i]
-		if w := s.worth(&s.records[sl.word.record()]); w < least {
-			n, least, ok = b*ways+uint32(i), w, true
+	for b := range at.each {
+		for i := range s.buckets[b] {
+			sl := &s.buckets[b][i]
+			if w := s.worth(&s.records[sl.word.record()]); w < least {
+				n, least, ok = b*ways+uint32(i), w, true
+			}
 		}
 	}
 	return n, uint32(least), ok
@@ -210,8 +212,8 @@ func (s *shard) release(i uint32) {
 }
 
 // remove leaves nothing of a line.
-func (s *shard) remove(b uint32, l subscriber.Line) {
-	n, ok := s.find(b, l)
+func (s *shard) remove(at home, l subscriber.Line) {
+	n, ok := s.find(at, l)
 	if !ok {
 		return
 	}

@@ -28,18 +28,18 @@ func (d *decoder) fixed(l *subscriber.Line) {
 // takeLine gives a line of a checkpoint a place, where it is heavier than the
 // lightest.
 func (t *Tally) takeLine(l subscriber.Line, w word, p Pane) {
-	s, b := t.place(l)
+	s, at := t.place(l)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.enter(p)
-	s.takeLine(b, l, w.at(s.pane))
+	s.takeLine(at, l, w.at(s.pane))
 }
 
-func (s *shard) takeLine(b uint32, l subscriber.Line, w word) {
-	if _, twice := s.find(b, l); twice || w.sum() == 0 {
+func (s *shard) takeLine(at home, l subscriber.Line, w word) {
+	if _, twice := s.find(at, l); twice || w.sum() == 0 {
 		return
 	}
-	n, weight, ok := s.lightest(b)
+	n, weight, ok := s.lightest(at)
 	if !ok || weight >= w.weight() {
 		s.evicted++
 		return
@@ -51,19 +51,19 @@ func (s *shard) takeLine(b uint32, l subscriber.Line, w word) {
 // takeRecord gives a promoted line of a checkpoint a place and a record, or what
 // there is room for.
 func (t *Tally) takeRecord(e *entry, p Pane) {
-	s, b := t.place(e.line)
+	s, at := t.place(e.line)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.enter(p)
-	if _, twice := s.find(b, e.line); twice {
+	if _, twice := s.find(at, e.line); twice {
 		return
 	}
 	e.enter(s.pane)
 	six := pack(s.pane, e.six(), e.proven)
-	n, _, ok := s.lightest(b)
+	n, _, ok := s.lightest(at)
 	if !ok || !s.roomFor(e) {
 		s.lost++
-		s.takeLine(b, e.line, six)
+		s.takeLine(at, e.line, six)
 		return
 	}
 	s.leave(n)
@@ -110,11 +110,11 @@ func (s *shard) takeSighting(r *record, index uint32, saved *savedSighting) {
 		s.unseen++
 		return
 	}
-	at := s.freeSight[len(s.freeSight)-1]
+	k := s.freeSight[len(s.freeSight)-1]
 	s.freeSight = s.freeSight[:len(s.freeSight)-1]
 	si.next = r.head
-	s.sightings[at] = si
-	r.head = at + 1
-	s.measures[at] = si.measure()
+	s.sightings[k] = si
+	r.head = k + 1
+	s.measures[k] = si.measure()
 	r.listed = r.listed || si.weight > 0
 }

@@ -74,23 +74,43 @@ func (s *shard) freshen(from, to int, p Pane) {
 // at is the slot with a number, bucket*4 + way.
 func (s *shard) at(n uint32) *slot { return &s.buckets[n/ways][n%ways] }
 
-// find is the slot of a line in bucket b.
-func (s *shard) find(b uint32, l subscriber.Line) (n uint32, ok bool) {
-	bk := &s.buckets[b]
-	for i := range bk {
-		if bk[i].key == l {
-			return b*ways + uint32(i), true
-		}
+// home is the buckets that a line may lie in. It is looked for in both, so that
+// a few busy ones in one bucket do not keep it out.
+type home struct{ first, second uint32 }
+
+// each yields the buckets.
+func (h home) each(yield func(uint32) bool) { _ = yield(h.first) && yield(h.second) }
+
+// find is the slot of a line.
+func (s *shard) find(at home, l subscriber.Line) (n uint32, ok bool) {
+	if n, ok = s.in(at.first, l); ok {
+		return n, true
 	}
-	return 0, false
+	return s.in(at.second, l)
+}
+
+// in is the slot of a line in one bucket. One branch, and not one a slot: while
+// memory is waited for, a guess that goes wrong would fetch the other bucket.
+func (s *shard) in(b uint32, l subscriber.Line) (n uint32, ok bool) {
+	bk, i := &s.buckets[b], uint32(0)
+	if bk[1].key == l {
+		i = 1
+	}
+	if bk[2].key == l {
+		i = 2
+	}
+	if bk[3].key == l {
+		i = 3
+	}
+	return b*ways + i, bk[i].key == l
 }
 
 // count counts one query in the running pane.
-func (s *shard) count(b uint32, l subscriber.Line, name uint64, proven bool) {
+func (s *shard) count(at home, l subscriber.Line, name uint64, proven bool) {
 	s.queries++
-	n, ok := s.find(b, l)
+	n, ok := s.find(at, l)
 	if !ok {
-		if n, ok = s.admit(b); ok {
+		if n, ok = s.admit(at); ok {
 			s.seat(n, l, newcomer(s.pane, s.leave(n), proven))
 		}
 		return
@@ -113,17 +133,17 @@ func (s *shard) count(b uint32, l subscriber.Line, name uint64, proven bool) {
 	}
 }
 
-// admit finds a place in a bucket for a newcomer: a free one, or by chance that
-// of the least line, the less likely the more that one weighs (RAP: with
-// probability 1/(c+1); Ben-Basat et al., 2016). Promoted lines stay, unless all
-// four are.
-func (s *shard) admit(b uint32) (n uint32, ok bool) {
-	n, weight, ok := s.lightest(b)
+// admit finds a place for a newcomer: a free one, or by chance that of the
+// lightest line at home there, the less likely the more that one weighs (RAP:
+// with probability 1/(c+1); Ben-Basat et al., 2016). Promoted lines stay, unless
+// all eight are.
+func (s *shard) admit(at home) (n uint32, ok bool) {
+	n, weight, ok := s.lightest(at)
 	if ok && weight == 0 {
 		return n, true
 	}
 	if !ok {
-		if n, weight, ok = s.lightestRecord(b); !ok {
+		if n, weight, ok = s.lightestRecord(at); !ok {
 			return 0, false
 		}
 	}
@@ -143,19 +163,21 @@ func (s *shard) once(n uint64) bool {
 	return hi == 0
 }
 
-// lightest is the slot of the least line of a bucket that has no record; weight 0
-// is a free one.
-func (s *shard) lightest(b uint32) (n, weight uint32, ok bool) {
-	for i := range s.buckets[b] {
-		sl := &s.buckets[b][i]
-		if sl.key == 0 {
-			return b*ways + uint32(i), 0, true
-		}
-		if sl.word.promoted() {
-			continue
-		}
-		if w := sl.word.at(s.pane).weight(); !ok || w < weight {
-			n, weight, ok = b*ways+uint32(i), w, true
+// lightest is the slot of the lightest line without a record; weight 0 is a free
+// one.
+func (s *shard) lightest(at home) (n, weight uint32, ok bool) {
+	for b := range at.each {
+		for i := range s.buckets[b] {
+			sl := &s.buckets[b][i]
+			if sl.key == 0 {
+				return b*ways + uint32(i), 0, true
+			}
+			if sl.word.promoted() {
+				continue
+			}
+			if w := sl.word.at(s.pane).weight(); !ok || w < weight {
+				n, weight, ok = b*ways+uint32(i), w, true
+			}
 		}
 	}
 	return n, weight, ok

@@ -127,13 +127,13 @@ func (h sight) measure() uint32 {
 
 // hit notes a query for a listed name in the running pane. A name with weight
 // makes its line promoted; one without is noted of a line that is so anyway.
-func (s *shard) hit(b uint32, l subscriber.Line, h sight) {
-	n, ok := s.find(b, l)
+func (s *shard) hit(at home, l subscriber.Line, h sight) {
+	n, ok := s.find(at, l)
 	if !ok || !s.at(n).word.promoted() {
 		if h.weight == 0 {
 			return
 		}
-		if n, ok = s.force(b, l, h); !ok {
+		if n, ok = s.force(at, l, h); !ok {
 			s.lost++
 			return
 		}
@@ -156,13 +156,13 @@ func (s *shard) hit(b uint32, l subscriber.Line, h sight) {
 
 // force promotes a line for a listed name, and gives it a place first if need
 // be.
-func (s *shard) force(b uint32, l subscriber.Line, h sight) (n uint32, ok bool) {
-	n, seated := s.find(b, l)
+func (s *shard) force(at home, l subscriber.Line, h sight) (n uint32, ok bool) {
+	n, seated := s.find(at, l)
 	worth := uint64(h.measure()) << worthListed
 	if seated {
 		worth |= worthOf(s.at(n).word.at(s.pane))
-	} else if n, _, ok = s.lightest(b); !ok {
-		if n, _, ok = s.lightestRecord(b); !ok {
+	} else if n, _, ok = s.lightest(at); !ok {
+		if n, _, ok = s.lightestRecord(at); !ok {
 			return 0, false
 		}
 	}
@@ -242,19 +242,15 @@ func (s *sights) chain(r *record) (length int, least uint32) {
 // again notes a sighting that there is.
 func (s *shard) again(i uint32, h sight) {
 	si := &s.sightings[i]
-	before := s.panesNoted(si, h.proven)
+	noted := si.weight >= h.weight && si.panes.Has(s.pane) && (!h.proven || si.proven.Has(s.pane))
 	si.weight = max(si.weight, h.weight)
 	si.note(s.pane, h.proven)
-	if !before {
+	if !noted {
 		s.measures[i] = si.measure()
 	}
 	if h.weight > 0 {
 		s.records[si.record].listed = true
 	}
-}
-
-func (s *shard) panesNoted(si *sighting, proven bool) bool {
-	return si.panes.Has(s.pane) && (!proven || si.proven.Has(s.pane))
 }
 
 // first makes a sighting of a name whose reference it takes over, at the expense

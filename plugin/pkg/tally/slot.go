@@ -165,8 +165,12 @@ func (w word) lent() uint32 {
 // forged sources go first; and what was lent. A line that asked before weighs
 // something.
 func (w word) weight() uint32 {
-	counts := w.counts()
-	s := counts[0] + counts[1]
+	s := w.running()
+	if w.wide() {
+		s += w.counts()[1]
+	} else {
+		s += uint32(w >> paneBits & paneMax)
+	}
 	if w.proven() {
 		s *= 2
 	}

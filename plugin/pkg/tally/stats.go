@@ -58,7 +58,7 @@ func (t *Tally) Stats() Stats {
 // the weight that 99 in 100 of them met at most, and that times 8. For a line
 // waits for 5(c+1) queries or more once in 150 times, and one that asks no more
 // than what has a place, 3c an hour, may never get one.
-// TestFlood holds it to 5 lines in 1,000 that are off by more.
+// TestFlood holds it to one line in 1,000 that is off by more.
 const (
 	waitShare  = 0.99
 	waitFactor = 5 + 3

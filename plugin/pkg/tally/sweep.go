@@ -101,10 +101,10 @@ func (t *Tally) Forget(drop func(subscriber.Line) bool) {
 }
 
 func (t *Tally) forget(l subscriber.Line) {
-	s, b := t.place(l)
+	s, at := t.place(l)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.remove(b, l)
+	s.remove(at, l)
 }
 
 // seated appends the lines of one slice of buckets.
