@@ -81,7 +81,7 @@ func (s series) median() sample {
 
 func (r results) writeLoads(write func(string, ...any)) {
 	write("## Start with %s names\n", thousands(r.names))
-	write("From the start of the process to its first blocked answer, %d starts each. A first start reads the list, a restart has the state of the one before it. Memory is resident, of the process and its children, with that answer and some seconds later; the row with one name shows what is not the names'.\n", r.plan.starts)
+	write("From the start of the process to its first blocked answer, %d starts each. A first start reads the list, a restart has the state of the one before it. Memory is resident, of the process and its children, with that answer and some seconds later; one row is the same server with one name.\n", r.plan.starts)
 	write("| server | seconds | CPU seconds | MiB at once | MiB later |\n| --- | --- | --- | --- | --- |")
 	for _, l := range r.loads {
 		write("| %s | %.2f | %.2f | %.0f | %.0f |", l.what, median(l.wall).Seconds(), median(l.cpu).Seconds(), mib(median(l.rss)), mib(median(l.after)))
