@@ -194,7 +194,7 @@ var (
 	ofPlugin  = regexp.MustCompile(`^plugin/([a-z0-9]+): `)
 	noSuch    = regexp.MustCompile(`^Unknown directive '(.*)'$`)
 	placed    = regexp.MustCompile(`^[^ ]+:\d+: `)
-	listening = regexp.MustCompile(`^Listen(?:Packet)?: listen (tcp|udp)[46]? (\S+): `)
+	listening = regexp.MustCompile(`^(?:Listen(?:Packet)?: )?listen (tcp|udp)[46]? (\S+): `)
 )
 
 // sentence turns what Caddy and CoreDNS say about this Corefile into the form of
