@@ -25,6 +25,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -112,10 +113,13 @@ func run(ctx context.Context, s stdio, args []string) int {
 		return exitFine
 	}
 	if err != nil {
-		return s.complain(exitUsage, "%v; sinkhole help %s says which flags there are", err, v.name)
+		return s.complain(exitUsage, "%s; sinkhole help %s says which flags there are", oneDash.ReplaceAllString(err.Error(), "$1--$2"), v.name)
 	}
 	return act(ctx, s, rest)
 }
+
+// oneDash is how package flag names a flag; we name it as our help does.
+var oneDash = regexp.MustCompile(`(: |flag )-([a-z])`)
 
 // parseFlags reads flags wherever they stand among the arguments, and gives the
 // arguments. Behind "--" all are arguments.

@@ -163,9 +163,11 @@ func (srv *server) run(signals <-chan os.Signal) int {
 // announce says in one line that we serve.
 func (srv *server) announce() {
 	var names int
-	for _, l := range srv.lists() {
-		if l.State != control.StateRefused {
-			names += l.Entries
+	if lists, ok := activeLists(); ok {
+		for _, l := range lists.Status() {
+			if l.State != control.StateRefused {
+				names += l.Entries
+			}
 		}
 	}
 	var where []string

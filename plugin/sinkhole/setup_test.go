@@ -184,7 +184,7 @@ func TestServerBlocksAgree(t *testing.T) {
 	}
 	c.Dispenser = caddyfile.NewDispenser("Testfile", strings.NewReader("\n\nsinkhole {\nttl 91\n}"))
 	_, err := parse(c)
-	want := "Testfile:3 - sinkhole differs from the one at Testfile:1; all server blocks share one: make them the same (a snippet and import keep them so)"
+	want := "Testfile:3: sinkhole differs from the one at Testfile:1; all server blocks share one: make them the same (a snippet and import keep them so)"
 	if err == nil || err.Error() != want {
 		t.Errorf("got  %v\nwant %s", err, want)
 	}

@@ -337,7 +337,7 @@ func TestReloadThatFails(t *testing.T) {
 
 func TestBlocksMustAgree(t *testing.T) {
 	_, err := caddy.Start(input(".:0 {\nsubscribers {\nlines 32 56\n}\nwitness\n}\na.example:0 {\nsubscribers {\nlines 32 64\n}\nwitness\n}\n"))
-	want := "plugin/subscribers: Corefile:8 - subscribers differs from the one at Corefile:2; all server blocks share one: make them the same (a snippet and import keep them so)"
+	want := "plugin/subscribers: Corefile:8: subscribers differs from the one at Corefile:2; all server blocks share one: make them the same (a snippet and import keep them so)"
 	if err == nil || err.Error() != want {
 		t.Errorf("got  %v\nwant %s", err, want)
 	}

@@ -117,7 +117,7 @@ func TestParse(t *testing.T) {
 		},
 		"two states": {
 			corefile: "subscribers {\nstate /a\nstate /b\n}",
-			wantErr:  `Testfile:3 - state differs from the one at Testfile:2; all server blocks share one: make them the same (a snippet and import keep them so)`,
+			wantErr:  `Testfile:3: state differs from the one at Testfile:2; all server blocks share one: make them the same (a snippet and import keep them so)`,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

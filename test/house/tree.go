@@ -34,7 +34,7 @@ type GoFile struct {
 
 // notOurs are folders at the root that hold what was built or kept, not what
 // was written.
-var notOurs = map[string]bool{".git": true, ".state": true, "bin": true}
+var notOurs = map[string]bool{".git": true, ".state": true, "bin": true, ".tools": true}
 
 // maxFile bounds what is read: larger files are data, not text with rules.
 const maxFile = 1 << 20 // bytes

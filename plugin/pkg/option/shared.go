@@ -35,7 +35,7 @@ func Agree[C any](s Storage, key string, place Place, cfg C, same func(a, b C) b
 		return nil
 	}
 	if !same(first.cfg, cfg) {
-		return fmt.Errorf("%s - %s differs from the one at %s; all server blocks share one: make them the same (a snippet and import keep them so)",
+		return fmt.Errorf("%s: %s differs from the one at %s; all server blocks share one: make them the same (a snippet and import keep them so)",
 			place, key, first.place)
 	}
 	return nil

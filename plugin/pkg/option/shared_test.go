@@ -20,7 +20,7 @@ func TestAgree(t *testing.T) {
 		{"lists", "/srv/lists", 3, ""},
 		{"lists", "/srv/lists", 12, ""},
 		{"census", "/srv/lists", 14, ""}, // another setting
-		{"lists", "/srv/other", 21, "Corefile:21 - lists differs from the one at Corefile:3; " +
+		{"lists", "/srv/other", 21, "Corefile:21: lists differs from the one at Corefile:3; " +
 			"all server blocks share one: make them the same (a snippet and import keep them so)"},
 		{"lists", "/srv/lists", 30, ""}, // the first one's stays
 	} {
@@ -53,7 +53,7 @@ func TestState(t *testing.T) {
 		t.Errorf("got %q, want /srv/state", got)
 	}
 	err := SetState(s, Place{"Corefile", 11}, "/srv/elsewhere")
-	want := "Corefile:11 - state differs from the one at Corefile:5; " +
+	want := "Corefile:11: state differs from the one at Corefile:5; " +
 		"all server blocks share one: make them the same (a snippet and import keep them so)"
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
