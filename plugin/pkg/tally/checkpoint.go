@@ -47,7 +47,7 @@ var (
 // Save writes all that is known, as of pane p of the clock. Counting goes on
 // meanwhile.
 func (t *Tally) Save(w io.Writer, p Pane) error {
-	now := t.now(p)
+	now := t.clock.look(p)
 	_, ahead := t.clock.read()
 	if _, err := io.WriteString(w, checkpointTitle); err != nil {
 		return err
@@ -68,7 +68,7 @@ func (t *Tally) Save(w io.Writer, p Pane) error {
 			}
 		}
 	}
-	e.uint(uint64(t.now(p)))
+	e.uint(uint64(t.clock.look(p)))
 	return e.flush(w)
 }
 

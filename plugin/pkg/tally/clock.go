@@ -7,7 +7,9 @@ import "sync/atomic"
 // ahead of it from then on, by as much, and what was counted keeps its age.
 //
 // A clock that goes ahead is believed, for a machine may sleep; but what it once
-// went back is taken off first.
+// went back is taken off first. That it went back is believed of Turn only, which
+// is called by one who looks at the clock and at nothing else: a query may have
+// been on its way.
 type clock struct {
 	state atomic.Uint64 // ahead<<32 | running
 }
@@ -39,6 +41,15 @@ func (c *clock) tick(p Pane) (running Pane) {
 			return running
 		}
 	}
+}
+
+// look is the tally's pane for the caller's p, which may begin it.
+func (c *clock) look(p Pane) (running Pane) {
+	running, ahead := c.read()
+	if min(p, maxPane)+ahead <= running {
+		return running
+	}
+	return c.tick(p)
 }
 
 // step is what follows when the caller's clock shows p.

@@ -123,15 +123,17 @@ func (r *Record) Mark(level int) Mark {
 
 // Mark has the record of a line remember when it last stood at a level.
 func (t *Tally) Mark(l subscriber.Line, level int, m Mark) {
-	s, at := t.place(l)
+	now := t.clock.look(m.Pane)
 	_, ahead := t.clock.read()
+	s, at := t.place(l)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.enter(now)
 	n, ok := s.find(at, l)
 	if !ok || l == 0 || !s.at(n).word.promoted() {
 		return
 	}
 	i := s.at(n).word.record()
-	s.records[i].marks[level] = Mark{Pane: min(m.Pane, maxPane) + ahead, Score: m.Score}
+	s.records[i].marks[level] = Mark{Pane: min(min(m.Pane, maxPane)+ahead, now), Score: m.Score}
 	s.worths[i] = s.worth(&s.records[i])
 }

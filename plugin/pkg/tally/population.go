@@ -104,7 +104,7 @@ type asked struct {
 // out are left out.
 func (t *Tally) Population(p Pane, class func(subscriber.Line) (subscriber.Class, bool)) Population {
 	var pop Population
-	now := t.now(p)
+	now := t.clock.look(p)
 	var some []asked
 	for i := range t.shards {
 		s := &t.shards[i]

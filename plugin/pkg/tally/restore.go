@@ -39,13 +39,33 @@ func (s *shard) takeLine(at home, l subscriber.Line, w word) {
 	if _, twice := s.find(at, l); twice || w.sum() == 0 {
 		return
 	}
-	n, weight, ok := s.lightest(at)
-	if !ok || weight >= w.weight() {
+	n, sum, ok := s.smallest(at)
+	if !ok || sum >= w.sum() {
 		s.evicted++
 		return
 	}
 	s.leave(n)
 	s.seat(n, l, w)
+}
+
+// smallest is the slot of the line without a record that asked least in all six
+// panes. A checkpoint may be some panes old, and so a line's weight nothing.
+func (s *shard) smallest(at home) (n, sum uint32, ok bool) {
+	for b := range at.each {
+		for i := range s.buckets[b] {
+			sl := &s.buckets[b][i]
+			if sl.word.promoted() {
+				continue
+			}
+			if c := sl.word.at(s.pane).sum(); !ok || sl.key == 0 || c < sum {
+				n, sum, ok = b*ways+uint32(i), c, true
+			}
+			if sl.key == 0 {
+				return n, 0, true
+			}
+		}
+	}
+	return n, sum, ok
 }
 
 // takeRecord gives a promoted line of a checkpoint a place and a record, or what
@@ -60,7 +80,7 @@ func (t *Tally) takeRecord(e *entry, p Pane) {
 	}
 	e.enter(s.pane)
 	six := pack(s.pane, e.six(), e.proven)
-	n, _, ok := s.lightest(at)
+	n, _, ok := s.smallest(at)
 	if !ok || !s.roomFor(e) {
 		s.lost++
 		s.takeLine(at, e.line, six)

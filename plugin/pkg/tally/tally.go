@@ -144,22 +144,13 @@ func (t *Tally) place(l subscriber.Line) (s *shard, at home) {
 	return s, home{uint32(first), uint32(second)}
 }
 
-// now is the tally's pane when the caller's clock shows p.
-func (t *Tally) now(p Pane) Pane {
-	running, ahead := t.clock.read()
-	if p+ahead == running {
-		return running
-	}
-	return t.clock.tick(p)
-}
-
 // Count counts one query of a line for a name, by its Hash, in pane p. proven:
 // nobody else can have sent it.
 func (t *Tally) Count(l subscriber.Line, name uint64, proven bool, p Pane) {
 	if l == 0 {
 		return
 	}
-	now := t.now(p)
+	now := t.clock.look(p)
 	s, at := t.place(l)
 	s.mu.Lock()
 	s.enter(now)
@@ -177,7 +168,7 @@ func (t *Tally) Hit(l subscriber.Line, category string, name []byte, weight int,
 		name = nil
 	}
 	h := sight{category[:min(len(category), maxCategory)], name, uint8(min(max(weight, 0), maxWeight)), proven}
-	now := t.now(p)
+	now := t.clock.look(p)
 	s, at := t.place(l)
 	s.mu.Lock()
 	defer s.mu.Unlock()
