@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"sinkhole/plugin/pkg/unpack"
 )
 
 // Bounds of a class file.
@@ -25,8 +27,8 @@ var (
 	ErrBinary     = errors.New("binary or UTF-16, not a text in UTF-8")
 	ErrUnreadable = errors.New("over one in ten lines cannot be read")
 	ErrLine       = fmt.Errorf("a line over %d KiB", MaxLine>>10)
-	ErrBroken     = errors.New("the compressed data is broken or cut off")
-	ErrSize       = fmt.Errorf("over %d MiB unpacked", MaxSize>>20)
+	ErrBroken     = unpack.ErrBroken
+	ErrSize       = unpack.ErrSize
 )
 
 // Result is what came of a file. It is filled also where the file is refused.
@@ -41,7 +43,7 @@ type Result struct {
 // each; the entries of a file that is refused are void.
 func Read(file string, r io.Reader, emit func(Entry)) (Result, error) {
 	var res Result
-	text, release, err := unpack(r)
+	text, release, err := unpack.Reader(r, MaxSize)
 	if err != nil {
 		return res, err
 	}

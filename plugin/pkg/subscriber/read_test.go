@@ -131,23 +131,18 @@ func TestReadPacked(t *testing.T) {
 }
 
 func TestReadBounds(t *testing.T) {
-	bomb := &limited{zeros{}, 1 << 20}
-	if _, err := io.Copy(io.Discard, bomb); err != ErrSize {
-		t.Errorf("more than may be unpacked: got %v, want %v", err, ErrSize)
-	}
 	broken := errors.New("the disk")
-	if _, err := Read("a", iotest.ErrReader(broken), nil); !errors.Is(err, broken) {
-		t.Errorf("got %v, want %v", err, broken)
+	for name, before := range map[string]string{"at once": "", "in what is packed": packGzip(t, "192.0.2.7\n")[:15]} {
+		r := io.MultiReader(strings.NewReader(before), iotest.ErrReader(broken))
+		if _, err := Read("a", r, func(Entry) {}); !errors.Is(err, broken) {
+			t.Errorf("%s: got %v, want %v", name, err, broken)
+		}
 	}
 	_, res, _ := readAll(strings.Repeat("a\n", MaxNotes+5))
 	if len(res.Notes) != MaxNotes || res.Refused != MaxNotes+5 {
 		t.Errorf("got %d notes of %d refusals, want %d of %d", len(res.Notes), res.Refused, MaxNotes, MaxNotes+5)
 	}
 }
-
-type zeros struct{}
-
-func (zeros) Read(p []byte) (int, error) { return len(p), nil }
 
 func packGzip(t *testing.T, text string) string {
 	t.Helper()
