@@ -89,7 +89,9 @@ func start(t testing.TB, dir, block string, n *network) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.gen = generationOf(c, cfg)
+	if b.gen, err = generationOf(c, cfg); err != nil {
+		t.Fatal(err)
+	}
 	b.handler = b.gen.handler(nil)(plugin.HandlerFunc(b.answer)).(*Handler)
 	if err := b.gen.start(n); err != nil {
 		t.Fatal(err)
@@ -375,7 +377,11 @@ func TestStateThatCannotBeMade(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = generationOf(c, cfg).start(unknown{})
+	g, err := generationOf(c, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = g.start(unknown{})
 	if want := "plugin/census: state " + file + ": cannot be made: not a directory"; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}

@@ -26,7 +26,12 @@ func setup(c *caddy.Controller) error {
 	if err != nil {
 		return plugin.Error(pluginName, err)
 	}
-	dnsserver.GetConfig(c).AddPlugin(generationOf(c, cfg).handler(dnsserver.GetConfig(c)))
+	g, err := generationOf(c, cfg)
+	if err != nil {
+		return plugin.Error(pluginName, err)
+	}
+	config := dnsserver.GetConfig(c)
+	config.AddPlugin(g.handler(config))
 	return nil
 }
 

@@ -8,16 +8,13 @@ import (
 	"github.com/coredns/coredns/request"
 	"github.com/miekg/dns"
 
-	"sinkhole/plugin/pkg/option"
 	"sinkhole/plugin/pkg/query"
 )
 
 // Handler is the plugin in one server block. All blocks share one Recursor.
 type Handler struct {
 	Next     plugin.Handler
-	settings settings
-	place    option.Place
-	recursor *Recursor
+	recursor *Recursor // from Start on
 }
 
 // Name implements plugin.Handler.

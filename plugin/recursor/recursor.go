@@ -26,12 +26,10 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/coredns/caddy"
 	clog "github.com/coredns/coredns/plugin/pkg/log"
 
 	"sinkhole/plugin/pkg/option"
 	"sinkhole/plugin/pkg/unbound"
-	"sinkhole/plugin/pkg/usagepool"
 )
 
 const pluginName = "recursor"
@@ -51,10 +49,6 @@ type Recursor struct {
 	first   chan error // whether it came up, told to the one who starts it
 	failed  int        // lives that ended before the first answer; of Run's goroutine
 }
-
-// pool holds the children of the Corefiles in force: one, and for the time of a
-// reload that changes it, two.
-var pool usagepool.Pool[*Recursor]
 
 const (
 	// startTries is how many lives may end before the first answer: a port can be
@@ -114,7 +108,7 @@ func (r *Recursor) down(d unbound.Death) {
 	}
 }
 
-// Close stops the child. It implements usagepool's closer.
+// Close implements usagepool's values: the child is stopped.
 func (r *Recursor) Close() error {
 	for end := time.Now().Add(drainWithin); r.flights.waiting.Load() > 0 && time.Now().Before(end); {
 		time.Sleep(10 * time.Millisecond)
@@ -151,25 +145,6 @@ func (r *Recursor) fly(q *question) (*reply, *failure) {
 	}
 	return p, fail
 }
-
-// Start takes the child, and starts it when nobody has yet. OnStartup runs
-// before the listeners open, so nothing is asked of a child that is not there.
-func (h *Handler) Start(c *caddy.Controller) error {
-	s := h.settings.child(option.State(c))
-	key, err := s.Fingerprint()
-	if err == nil {
-		h.recursor, err = pool.Take(c.Context(), key, func() (*Recursor, error) { return start(s) })
-	}
-	if err != nil {
-		// No hook of a generation that fails is ever called.
-		_ = pool.Release(c.Context())
-		return fmt.Errorf("%s: recursor: %w", h.place, err)
-	}
-	return nil
-}
-
-// Active is the recursor of the Corefile in force.
-func Active() (*Recursor, bool) { return pool.Latest() }
 
 // Status is the recursor's part of `sinkhole status`.
 func (r *Recursor) Status() map[string]any {

@@ -119,6 +119,8 @@ func (s *settings) below(root string) {
 	}
 }
 
+// setup reads the block and starts nothing: a Corefile that is refused leaves
+// nothing behind. The generation starts once all blocks are read.
 func setup(c *caddy.Controller) error {
 	s, place, err := parse(c)
 	if err != nil {
@@ -137,16 +139,10 @@ func setup(c *caddy.Controller) error {
 	if err := option.Agree(c, pluginName, place, s, same); err != nil {
 		return err
 	}
-	h := &Handler{settings: s, place: place}
-	// setup starts nothing. Start takes the child before the listeners open; a
-	// newcomer that fails is never told, so the old generation sweeps behind it.
-	gen := c.Context()
-	c.OnStartup(func() error { return h.Start(c) })
-	c.OnShutdown(func() error { return pool.Release(gen) })
-	c.OnRestartFailed(func() error { return pool.Keep(gen) })
-	dnsserver.GetConfig(c).AddPlugin(func(next plugin.Handler) plugin.Handler {
-		h.Next = next
-		return h
-	})
+	g, err := generationOf(c, s, place)
+	if err != nil {
+		return plugin.Error(pluginName, err)
+	}
+	dnsserver.GetConfig(c).AddPlugin(g.handler())
 	return nil
 }

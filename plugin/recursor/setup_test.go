@@ -109,8 +109,11 @@ func TestPathsAreBelowRoot(t *testing.T) {
 	if err := setup(c); err != nil {
 		t.Fatal(err)
 	}
-	h := cfg.Plugin[len(cfg.Plugin)-1](nil).(*Handler)
-	if got := h.settings; got.include[0] != "/etc/sinkhole/lines.conf" || got.include[1] != "/abs/lines.conf" || got.anchors != "/etc/sinkhole/root.key" {
+	g, err := generationOf(c, settings{}, option.Place{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := g.settings; got.include[0] != "/etc/sinkhole/lines.conf" || got.include[1] != "/abs/lines.conf" || got.anchors != "/etc/sinkhole/root.key" {
 		t.Errorf("got %+v", got)
 	}
 }

@@ -24,24 +24,17 @@ type generation struct {
 	blocks []*Handler
 }
 
-type generationKey struct{}
-
 // generationOf is the generation that c belongs to; the first block makes it.
 func generationOf(c *caddy.Controller, cfg Config) (*generation, error) {
-	if g, ok := c.Get(generationKey{}).(*generation); ok {
+	return usagepool.GenerationOf(c, func() (*generation, error) {
+		s, err := New(cfg)
+		if err != nil {
+			return nil, err
+		}
+		g := &generation{c: c, shared: s}
+		c.OnRestart(g.Leave)
 		return g, nil
-	}
-	s, err := New(cfg)
-	if err != nil {
-		return nil, err
-	}
-	g := &generation{c: c, shared: s}
-	c.Set(generationKey{}, g)
-	c.OnStartup(g.Start)
-	c.OnRestart(g.Leave)
-	c.OnShutdown(g.Stop)
-	c.OnRestartFailed(g.Keep)
-	return g, nil
+	})
 }
 
 // handler adds a server block.

@@ -8,8 +8,8 @@
 //	OnShutdown        Release(gen)           closes what nobody holds any more
 //	OnRestartFailed   Keep(gen)              drops what a failed newcomer took
 //
-// A generation is any comparable value that names one Corefile in force, such
-// as the server context of a controller.
+// A generation is any comparable value that names one Corefile in force;
+// GenerationOf keeps one for all server blocks, with these hooks.
 package usagepool
 
 import (
