@@ -58,8 +58,7 @@ func defaults() Config {
 // that all directives share.
 type block struct {
 	Config
-	c     *caddy.Controller
-	place option.Place
+	c *caddy.Controller
 }
 
 // options is the whole grammar of the block.
@@ -74,19 +73,11 @@ var options = option.Grammar[block]{
 
 func parse(c *caddy.Controller) (Config, error) {
 	b := block{Config: defaults(), c: c}
-	for n := 0; c.Next(); n++ {
-		b.place = option.Place{File: c.File(), Line: c.Line()}
-		if n > 0 {
-			return b.Config, c.Errf("%s stands twice in this server block; want it once", pluginName)
-		}
-		if args := c.RemainingArgs(); len(args) > 0 {
-			return b.Config, c.Errf("%s takes a block, got %q", pluginName, args)
-		}
-		if err := option.Rest(c, options, &b); err != nil {
-			return b.Config, err
-		}
+	place, err := option.Block(c, options, &b)
+	if err != nil {
+		return b.Config, err
 	}
-	return b.Config, option.Agree(c, pluginName, b.place, b.Config, func(a, b Config) bool { return a == b })
+	return b.Config, option.Agree(c, pluginName, place, b.Config, func(a, b Config) bool { return a == b })
 }
 
 func parseMemory(t option.Tokens, b *block) (err error) {
@@ -102,13 +93,7 @@ func parseWarmup(t option.Tokens, b *block) (err error) {
 // parseShadow takes what is so anyway: no case is opened.
 func parseShadow(t option.Tokens, _ *block) error { return option.None(t) }
 
-func parseState(t option.Tokens, b *block) error {
-	dir, err := option.One(t, "a directory")
-	if err != nil {
-		return err
-	}
-	return option.SetState(b.c, option.Place{File: t.File(), Line: t.Line()}, dir)
-}
+func parseState(t option.Tokens, b *block) error { return option.ReadState(t, b.c) }
 
 func parseSignals(t option.Tokens, b *block) error {
 	const want = "listed, volume or behaviour, and on or off"

@@ -86,12 +86,8 @@ func readForward(t option.Tokens, s *settings) error {
 
 // parse reads the directive that t stands before, and where it stands.
 func parse(t option.Tokens) (s settings, place option.Place, err error) {
-	t.Next()
-	place = option.Place{File: t.File(), Line: t.Line()}
-	if args := t.RemainingArgs(); len(args) > 0 {
-		return s, place, t.Errf("%s takes a block, got %q", pluginName, args)
-	}
-	return s, place, option.Rest(t, grammar, &s)
+	place, err = option.Block(t, grammar, &s)
+	return s, place, err
 }
 
 // child is how the child is to be, with the state that all our directives share.
@@ -125,9 +121,6 @@ func setup(c *caddy.Controller) error {
 	s, place, err := parse(c)
 	if err != nil {
 		return plugin.Error(pluginName, err)
-	}
-	if c.Next() {
-		return plugin.Error(pluginName, c.Errf("a second %s in one server block; want one", pluginName))
 	}
 	if s.state != "" {
 		if err := option.SetState(c, place, s.state); err != nil {

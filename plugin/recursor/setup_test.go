@@ -77,7 +77,7 @@ func TestParse(t *testing.T) {
 func TestSetup(t *testing.T) {
 	for name, tt := range map[string]struct{ corefile, err string }{
 		"alone":           {"recursor", ""},
-		"the same twice":  {"recursor\nrecursor", "a second recursor in one server block; want one"},
+		"the same twice":  {"recursor\nrecursor", "Testfile:2 - Error during parsing: recursor stands twice in this server block; want it once"},
 		"state elsewhere": {"recursor {\n\tstate /srv/other\n}", "state differs from the one at Other:7"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -70,26 +70,15 @@ var options = option.Grammar[block]{
 
 func parse(c *caddy.Controller) (Config, error) {
 	b := block{Config: Defaults(), c: c}
-	var place option.Place
-	for n := 0; c.Next(); n++ {
-		place = placeOf(c)
-		if n > 0 {
-			return b.Config, c.Errf("%s stands twice in this server block; want it once", pluginName)
-		}
-		if args := c.RemainingArgs(); len(args) > 0 {
-			return b.Config, c.Errf("%s takes a block, got %q", pluginName, args)
-		}
-		if err := option.Rest(c, options, &b); err != nil {
-			return b.Config, err
-		}
+	place, err := option.Block(c, options, &b)
+	if err != nil {
+		return b.Config, err
 	}
 	return b.Config, option.Agree(c, pluginName, place, b.Config, func(a, b Config) bool { return a.key() == b.key() })
 }
 
 // key is the same for two settings that are the same.
 func (c Config) key() string { return fmt.Sprintf("%v", c) }
-
-func placeOf(t option.Tokens) option.Place { return option.Place{File: t.File(), Line: t.Line()} }
 
 func parseServed(t option.Tokens, b *block) error {
 	const want = "prefixes or addresses"
@@ -165,11 +154,4 @@ func parseSources(t option.Tokens, b *block) error {
 	return err
 }
 
-func parseState(t option.Tokens, b *block) error {
-	place := placeOf(t)
-	dir, err := option.One(t, "a directory")
-	if err != nil {
-		return err
-	}
-	return option.SetState(b.c, place, dir)
-}
+func parseState(t option.Tokens, b *block) error { return option.ReadState(t, b.c) }

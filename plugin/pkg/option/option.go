@@ -36,22 +36,22 @@ type Grammar[C any] map[string]func(Tokens, *C) error
 func (g Grammar[C]) Names() []string { return slices.Sorted(maps.Keys(g)) }
 
 // Block reads one directive: no arguments, then a block of options.
-// t stands before the directive. An unknown option is refused with the names of
-// all that are known, and a second directive of the name: of two in a server
-// block one would be read and the other forgotten.
-func Block[C any](t Tokens, g Grammar[C], cfg *C) error {
+// t stands before the directive; place is where it stands. An unknown option is
+// refused with the names of all that are known, and a second directive of the
+// name: of two in a server block one would be read and the other forgotten.
+func Block[C any](t Tokens, g Grammar[C], cfg *C) (place Place, err error) {
 	t.Next()
-	directive := t.Val()
+	directive, place := t.Val(), PlaceOf(t)
 	if args := t.RemainingArgs(); len(args) > 0 {
-		return t.Errf("%s takes a block, got %q", directive, args)
+		return place, t.Errf("%s takes a block, got %q", directive, args)
 	}
 	if err := Rest(t, g, cfg); err != nil {
-		return err
+		return place, err
 	}
 	if t.Next() {
-		return t.Errf("%s stands twice in this server block; want it once", directive)
+		return place, t.Errf("%s stands twice in this server block; want it once", directive)
 	}
-	return nil
+	return place, nil
 }
 
 // Rest reads the block of a directive whose arguments the caller has read.

@@ -154,7 +154,10 @@ func TestBlock(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got settings
-			err := Block(read(row.text), grammar, &got)
+			place, err := Block(read(row.text), grammar, &got)
+			if place.String() != "Testfile:1" {
+				t.Errorf("it stands at %s", place)
+			}
 			if row.wantErr != "" {
 				if err == nil || err.Error() != row.wantErr {
 					t.Fatalf("got error %v\nwant      %s", err, row.wantErr)

@@ -17,6 +17,9 @@ type Place struct {
 
 func (p Place) String() string { return fmt.Sprintf("%s:%d", p.File, p.Line) }
 
+// PlaceOf is the line that t is at.
+func PlaceOf(t Tokens) Place { return Place{t.File(), t.Line()} }
+
 type keyed string
 
 type agreed[C any] struct {
@@ -50,6 +53,17 @@ const stateKey = "state"
 // our directives, and must be the same wherever it is said.
 func SetState(s Storage, place Place, dir string) error {
 	return Agree(s, stateKey, place, dir, func(a, b string) bool { return a == b })
+}
+
+// ReadState reads the option of that name, which all our directives have, and
+// notes it.
+func ReadState(t Tokens, s Storage) error {
+	place := PlaceOf(t)
+	dir, err := One(t, "a directory")
+	if err != nil {
+		return err
+	}
+	return SetState(s, place, dir)
 }
 
 // State is the state directory of this Corefile. It is complete once the setup
