@@ -88,7 +88,7 @@ func explain(m *dns.Msg, do bool, ede []*dns.EDNS0_EDE) {
 // which keeps no answer that is not whole.
 func shorten(m *dns.Msg, state request.Request) {
 	opt := m.IsEdns0()
-	if len(opt.Option) == 0 || m.Len() <= query.Limit(state.Req, state.Proto() != "udp") {
+	if len(opt.Option) == 0 || query.Fits(m, query.Limit(state.Req, state.Proto() != "udp")) {
 		return
 	}
 	for _, o := range opt.Option {

@@ -64,8 +64,8 @@ func testPolicy(t testing.TB) *policy.Policy {
 	return p
 }
 
-// query reads "NAME TYPE [edns [do] [size=N]] [norec] [cd]".
-func query(t testing.TB, text string) *dns.Msg {
+// question reads "NAME TYPE [edns [do] [size=N]] [norec] [cd]".
+func question(t testing.TB, text string) *dns.Msg {
 	t.Helper()
 	fields := strings.Fields(text)
 	m := new(dns.Msg).SetQuestion(fields[0], dns.StringToType[fields[1]])
@@ -394,7 +394,7 @@ func TestReply(t *testing.T) {
 				authority only.this.example. 60 ` + soa + ` 60`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			req := query(t, tt.ask)
+			req := question(t, tt.ask)
 			up := upstream(t, req, tt.up)
 			before := up.String()
 			m, drop := ask(t, p, req, up, tt.stream)

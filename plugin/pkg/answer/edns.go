@@ -4,16 +4,7 @@ import (
 	"github.com/miekg/dns"
 
 	"sinkhole/plugin/pkg/policy"
-)
-
-// Sizes of messages in octets.
-const (
-	// UDPSize is what we announce in EDNS and the most that we send over UDP:
-	// RFC 9715 has the reasons.
-	UDPSize = 1232
-
-	plainSize  = dns.MinMsgSize // over UDP without EDNS: RFC 1035, section 2.3.4
-	streamSize = dns.MaxMsgSize // what the length of a message on a stream can say
+	"sinkhole/plugin/pkg/query"
 )
 
 // edns gives m an OPT where req has one.
@@ -29,36 +20,22 @@ func edns(m, req *dns.Msg, c *policy.Category, code uint16) {
 	if !c.CodeOnly {
 		ede.ExtraText = c.EDEText
 	}
-	opt := &dns.OPT{Hdr: dns.RR_Header{Name: ".", Rrtype: dns.TypeOPT}, Option: []dns.EDNS0{ede}}
-	opt.SetUDPSize(UDPSize)
-	if asked.Do() {
-		opt.SetDo()
-	}
+	opt := query.OPT(asked.Do())
+	opt.Option = []dns.EDNS0{ede}
 	m.Extra = []dns.RR{opt}
 }
 
 // fit brings m to the size that the client takes.
 func fit(m, req *dns.Msg, stream bool) {
-	size := sizeFor(req, stream)
-	if m.Len() <= size {
+	limit := query.Limit(req, stream)
+	if query.Fits(m, limit) {
 		return
 	}
 	if opt := m.IsEdns0(); opt != nil {
 		opt.Option[0].(*dns.EDNS0_EDE).ExtraText = ""
-		if m.Len() <= size {
+		if query.Fits(m, limit) {
 			return
 		}
 	}
 	m.Truncated, m.Answer, m.Ns = true, nil, nil
-}
-
-func sizeFor(req *dns.Msg, stream bool) int {
-	opt := req.IsEdns0()
-	switch {
-	case stream:
-		return streamSize
-	case opt == nil:
-		return plainSize
-	}
-	return min(max(int(opt.UDPSize()), plainSize), UDPSize)
 }

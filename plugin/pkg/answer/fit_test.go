@@ -10,6 +10,7 @@ import (
 
 	"sinkhole/plugin/pkg/dnsname"
 	"sinkhole/plugin/pkg/policy"
+	"sinkhole/plugin/pkg/query"
 )
 
 // longName is a name of 191 octets, of which others can use none but example.
@@ -52,7 +53,7 @@ func TestReplyFits(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			req := query(t, tt.ask)
+			req := question(t, tt.ask)
 			m, _ := ask(t, p, req, upstream(t, req, chainTo(tt.chain, "bad.example.")), tt.stream)
 			wire, err := m.Pack()
 			if err != nil {
@@ -79,7 +80,7 @@ func TestReplyFits(t *testing.T) {
 // TestReplyWithoutVerdict: what does not block has no answer of ours.
 func TestReplyWithoutVerdict(t *testing.T) {
 	p := testPolicy(t)
-	req := query(t, "good.example. A")
+	req := question(t, "good.example. A")
 	if m, drop := ask(t, p, req, nil, false); m != nil || drop {
 		t.Errorf("got %v, %v", m, drop)
 	}
@@ -91,7 +92,7 @@ func TestReplyWithoutVerdict(t *testing.T) {
 func FuzzReply(f *testing.F) {
 	for _, up := range []string{"ok.example. 1 IN CNAME bad.example.", chainTo(5, "bad.example."), "ok.example. 1 IN A 192.0.2.66",
 		"ok.example. 1 IN DNAME nx.example.", "ok.example. 1 IN HTTPS 1 bad.example. ipv4hint=192.0.2.66", "ok.example. 1 IN CNAME ok.example."} {
-		wire, err := upstream(f, query(f, "ok.example. A"), up).Pack()
+		wire, err := upstream(f, question(f, "ok.example. A"), up).Pack()
 		if err != nil {
 			f.Fatal(err)
 		}
@@ -126,7 +127,7 @@ func FuzzReply(f *testing.F) {
 		if err != nil {
 			t.Fatalf("%v: %v", m, err)
 		}
-		if most := sizeFor(req, stream); len(reply) > most {
+		if most := query.Limit(req, stream); len(reply) > most {
 			t.Fatalf("%d octets, want at most %d", len(reply), most)
 		}
 		back := unpacked(t, m)
@@ -155,7 +156,7 @@ func TestReplyAllocations(t *testing.T) {
 		"truncate.example. A edns": 8,
 		"drop.example. A edns":     0,
 	} {
-		req := query(t, text)
+		req := question(t, text)
 		v := p.Decide(policy.Query{Name: wire(t, req.Question[0].Name)})
 		if n := testing.AllocsPerRun(100, func() { Reply(req, p, v, nil, 0, false) }); n > most {
 			t.Errorf("%s: %v allocations, want at most %v", text, n, most)
@@ -167,7 +168,7 @@ func BenchmarkReply(b *testing.B) {
 	p := testPolicy(b)
 	for _, text := range []string{"bad.example. A", "bad.example. A edns", "www.bad.example. TXT edns"} {
 		b.Run(text, func(b *testing.B) {
-			req := query(b, text)
+			req := question(b, text)
 			v := p.Decide(policy.Query{Name: wire(b, req.Question[0].Name)})
 			b.ReportAllocs()
 			for b.Loop() {

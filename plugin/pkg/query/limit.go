@@ -14,14 +14,22 @@ func Limit(m *dns.Msg, stream bool) int {
 	return dns.MinMsgSize
 }
 
+// Fits tells whether m is of limit octets or fewer. Most messages are without
+// compression too, and so are measured without the map of names that it takes.
+func Fits(m *dns.Msg, limit int) bool {
+	plain := *m
+	plain.Compress = false
+	return plain.Len() <= limit || m.Compress && m.Len() <= limit
+}
+
 // Fit makes m fit into limit octets. The texts of extended errors go first (RFC
 // 8914, section 3); then records do, and TC is set.
 func Fit(m *dns.Msg, limit int) {
-	if m.Len() <= limit {
+	if Fits(m, limit) {
 		return
 	}
 	m.Compress = true
-	if m.Len() <= limit {
+	if Fits(m, limit) {
 		return
 	}
 	if o := m.IsEdns0(); o != nil {

@@ -99,3 +99,41 @@ func TestSource(t *testing.T) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }
+
+// TestFits holds Fits to what packing makes of a message.
+func TestFits(t *testing.T) {
+	for _, compress := range []bool{false, true} {
+		for _, m := range []*dns.Msg{reply(0, 0), reply(1, 30), reply(8, 0), new(dns.Msg)} {
+			m.Compress = compress
+			wire, err := m.Pack()
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, limit := range []int{len(wire) - 1, len(wire), dns.MinMsgSize, UDPSize} {
+				if got, want := Fits(m, limit), len(wire) <= limit; got != want {
+					t.Errorf("%d octets, compressed %v, into %d: got %v, want %v", len(wire), compress, limit, got, want)
+				}
+				if m.Compress != compress {
+					t.Fatal("the message was changed")
+				}
+			}
+		}
+	}
+}
+
+func TestFitsAllocatesNothing(t *testing.T) {
+	m := reply(3, 0)
+	m.Compress, m.Extra = true, []dns.RR{OPT(true)}
+	if n := testing.AllocsPerRun(100, func() { Fits(m, UDPSize) }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+func BenchmarkFits(b *testing.B) {
+	m := reply(3, 0)
+	m.Compress, m.Extra = true, []dns.RR{OPT(true)}
+	b.ReportAllocs()
+	for b.Loop() {
+		Fits(m, UDPSize)
+	}
+}
