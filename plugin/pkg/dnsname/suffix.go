@@ -17,7 +17,7 @@ const (
 	Private                // a suffix whose owner gives out names: github.io
 )
 
-// String is the word for s in a sentence to an operator.
+// String is s in words.
 func (s Suffix) String() string {
 	switch s {
 	case TopLevel:
@@ -47,20 +47,6 @@ func SuffixOf(name []byte) Suffix {
 		return ICANN
 	}
 	return Private
-}
-
-// Registered is the registrable domain of name, the one label below its public
-// suffix, as a part of name; nil where name is itself a suffix or the root.
-func Registered(name []byte) []byte {
-	at, _ := suffixAt(name)
-	for at > 0 && name != nil {
-		parent := Parent(name)
-		if at -= len(name) - len(parent); at == 0 && parent != nil {
-			return name
-		}
-		name = parent
-	}
-	return nil
 }
 
 // suffixAt is where the public suffix begins in name, and whether it is one of
@@ -98,7 +84,7 @@ func suffixAt(name []byte) (at int, icann bool) {
 
 // texts lends the room for a name's text: x/net asks first whether it is an
 // address, and the refusal of that takes it to the heap. The refusal itself, 48
-// octets, is the one allocation of SuffixOf and Registered.
+// octets, is the one allocation of SuffixOf.
 var texts = sync.Pool{New: func() any { return new([MaxLen]byte) }}
 
 func allDigits(label []byte) bool {

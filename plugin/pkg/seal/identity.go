@@ -95,30 +95,13 @@ func ReadRevealKey(file string) (*RevealKey, error) {
 // client. A box that came with another identifier is refused: nobody is revealed
 // in another's place.
 func (r *RevealKey) Open(client string, box []byte) (prefix string, err error) {
-	got, prefix, err := r.open(box)
-	if err != nil || got != client {
+	plain, err := hpke.Open(r.private, hpke.HKDFSHA256(), hpke.AES128GCM(), []byte(identityInfo), box)
+	if err != nil || len(plain) != identityLength {
+		return "", ErrIdentity
+	}
+	got, prefix, ok := strings.Cut(string(bytes.TrimRight(plain, "\x00")), "\x00")
+	if !ok || got != client {
 		return "", ErrIdentity
 	}
 	return prefix, nil
-}
-
-func (r *RevealKey) open(box []byte) (client, prefix string, err error) {
-	plain, err := hpke.Open(r.private, hpke.HKDFSHA256(), hpke.AES128GCM(), []byte(identityInfo), box)
-	if err != nil || len(plain) != identityLength {
-		return "", "", ErrIdentity
-	}
-	client, rest, ok := strings.Cut(string(bytes.TrimRight(plain, "\x00")), "\x00")
-	if !ok {
-		return "", "", ErrIdentity
-	}
-	return client, rest, nil
-}
-
-// OpenIdentity opens one box with the private reveal key in a file.
-func OpenIdentity(keyfile string, box []byte) (client, prefix string, err error) {
-	r, err := ReadRevealKey(keyfile)
-	if err != nil {
-		return "", "", err
-	}
-	return r.open(box)
 }

@@ -108,9 +108,12 @@ func TestReopen(t *testing.T) {
 	if got, err := b.OpenState("census", sealed); err != nil || string(got) != "counts" {
 		t.Errorf("got state %q, %v", got, err)
 	}
-	client, prefix, err := OpenIdentity(filepath.Join(dir, "reveal.key"), box)
-	if err != nil || client != id || prefix != line {
-		t.Errorf("got identity %q %q, %v", client, prefix, err)
+	r, err := ReadRevealKey(filepath.Join(dir, "reveal.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if prefix, err := r.Open(id, box); err != nil || prefix != line {
+		t.Errorf("got identity %q, %v", prefix, err)
 	}
 	if st, _ := os.Stat(dir); st.Mode().Perm() != 0o700 {
 		t.Errorf("the directory has mode %v, want 0700", st.Mode().Perm())
