@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
 	"net"
 	"os"
 	"regexp"
@@ -93,6 +94,14 @@ func (c corefile) find(name string) []found {
 	return all
 }
 
+// first gives the first directive of that name: all blocks share its settings.
+func (c corefile) first(name string) (f found, ok bool) {
+	if all := c.find(name); len(all) > 0 {
+		return all[0], true
+	}
+	return found{}, false
+}
+
 // has says whether block i holds one of the directives.
 func (c corefile) has(i int, names ...string) bool {
 	return slices.ContainsFunc(names, func(n string) bool { return len(c.blocks[i].Tokens[n]) > 0 })
@@ -111,17 +120,28 @@ func (c corefile) state() string {
 	return option.DefaultState
 }
 
-// option gives the arguments of one option in the directive's block.
+// option gives the arguments of one option in the directive's block, of the first
+// line where it stands on several.
 func (f found) option(name string) []string {
-	f.tokens.Next()
-	f.tokens.RemainingArgs() // up to the brace, which NextArg would take for one
-	for f.tokens.NextBlock() {
-		if f.tokens.Val() == name {
-			return f.tokens.RemainingArgs()
-		}
-		f.tokens.RemainingArgs()
+	for args := range f.lines(name) {
+		return args
 	}
 	return nil
+}
+
+// lines gives the arguments of one option, line by line. It reads f's tokens to
+// their end, and so can be gone through once.
+func (f found) lines(name string) iter.Seq[[]string] {
+	return func(yield func([]string) bool) {
+		f.tokens.Next()
+		f.tokens.RemainingArgs() // up to the brace, which NextArg would take for one
+		for f.tokens.NextBlock() {
+			is := f.tokens.Val() == name
+			if args := f.tokens.RemainingArgs(); is && !yield(args) {
+				return
+			}
+		}
+	}
 }
 
 // endpoint is a socket that a Corefile opens.

@@ -23,9 +23,11 @@ func (c corefile) exposures() []string {
 	guarded := map[int]bool{}
 	for _, f := range c.find("subscribers") {
 		guarded[f.block] = true
-		for _, p := range f.option("served") {
-			if prefix, err := netip.ParsePrefix(p); err == nil && prefix.Bits() == 0 {
-				all = append(all, fmt.Sprintf("%s: warning: served %s is everybody; an open resolver is a tool for reflection attacks: want the subscribers' prefixes", f, p))
+		for served := range f.lines("served") {
+			for _, p := range served {
+				if prefix, err := netip.ParsePrefix(p); err == nil && prefix.Bits() == 0 {
+					all = append(all, fmt.Sprintf("%s: warning: served %s is everybody; an open resolver is a tool for reflection attacks: want the subscribers' prefixes", f, p))
+				}
 			}
 		}
 	}

@@ -67,7 +67,7 @@ func unboundFound() string { return recursor.FoundVersion() }
 // listsConfig is how the Corefile's first `sinkhole` has lists read; without one
 // the defaults.
 func listsConfig(c corefile) (sinkhole.Config, error) {
-	for _, f := range c.find("sinkhole") {
+	if f, ok := c.first("sinkhole"); ok {
 		return sinkhole.ReadConfig(f.tokens)
 	}
 	return sinkhole.Defaults(), nil
@@ -76,7 +76,7 @@ func listsConfig(c corefile) (sinkhole.Config, error) {
 // dropFolders are the drop folders that a Corefile names.
 func dropFolders(c corefile) []string {
 	var dirs []string
-	if len(c.find("sinkhole")) > 0 {
+	if _, ok := c.first("sinkhole"); ok {
 		if cfg, err := listsConfig(c); err == nil {
 			dirs = append(dirs, cfg.Folder(c.state()))
 		}
@@ -196,7 +196,7 @@ func readClassFile(path string) (control.List, bool) {
 
 // checkChild checks the configuration of the child that the Corefile asks for.
 func checkChild(c corefile) (warnings []string, err error) {
-	for _, f := range c.find("recursor") {
+	if f, ok := c.first("recursor"); ok {
 		return recursor.Check(f.tokens)
 	}
 	return nil, nil
