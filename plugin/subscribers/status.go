@@ -48,8 +48,8 @@ func (s *Subscribers) Warnings() []string {
 
 // Look looks at the class files now, without waiting for them to settle, and
 // returns when each is in force or refused. accept is a file that may shrink
-// this once: its name in status, or its path. Where it is none of ours, the
-// others are looked at all the same and the error is dropdir.ErrNoFile.
+// this once: its name in status, or its path. Where it is none of ours nothing
+// is looked at, and the error is dropdir.ErrNoFile.
 func (s *Subscribers) Look(ctx context.Context, accept string) ([]control.List, error) {
 	f := s.folder.Load()
 	if f == nil {
@@ -59,12 +59,6 @@ func (s *Subscribers) Look(ctx context.Context, accept string) ([]control.List, 
 		return nil, nil
 	}
 	files, err := f.files.Look(ctx, strings.TrimPrefix(accept, prefix))
-	if errors.Is(err, dropdir.ErrNoFile) {
-		var err2 error
-		if files, err2 = f.files.Look(ctx, ""); err2 != nil {
-			err = err2
-		}
-	}
 	return statusOf(files, time.Now()), err
 }
 
