@@ -25,16 +25,13 @@ type crowd struct {
 
 func (c *crowd) of(class subscriber.Class) judge.Crowd { return c.classes[class] }
 
-// topShare is the quantile that rate-1 asks for.
-const topShare = 0.995
-
 // measure counts the active lines. The caller holds c.work.
 func (c *Census) measure(now time.Time) {
 	p := c.tally.Population(tally.PaneOf(now), c.terms.Load().lines.LineClass)
 	found := crowd{at: now, median: p.Median(), active: p.Active()}
 	for class := range found.classes {
 		h := p.Of(subscriber.Class(class))
-		found.classes[class] = judge.Crowd{Active: h.Active(), Median: h.Median(), High: h.Quantile(topShare)}
+		found.classes[class] = judge.Crowd{Active: h.Active(), Median: h.Median(), High: h.Quantile(judge.TopShare)}
 	}
 	c.warnOfBound(c.tally.Stats().ErrorBound)
 	found.suspects = judge.Suspects(c.tally.Records(), found.active, tally.PaneOf(now))

@@ -68,8 +68,12 @@ type Environment struct {
 type Crowd struct {
 	Active int
 	Median uint64 // queries an hour
-	High   uint64 // queries an hour that 5 in 1,000 lines reach
+	High   uint64 // queries an hour that 5 in 1,000 lines reach: the quantile TopShare
 }
+
+// TopShare is the quantile that a line must reach for rate-1, where the crowd is
+// large enough to have one.
+const TopShare = 0.995
 
 const (
 	// floorMedian is the least that a median counts as, in queries an hour: at

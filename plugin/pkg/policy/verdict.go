@@ -14,7 +14,10 @@ const (
 	Passthru               // recorded, and left alone
 )
 
-var actions = [...]string{"pass", "sinkhole", "nxdomain", "nodata", "refused", "drop", "truncate", "passthru"}
+var actions = [...]string{
+	Pass: "pass", Sinkhole: "sinkhole", NXDOMAIN: "nxdomain", NODATA: "nodata",
+	Refused: "refused", Drop: "drop", Truncate: "truncate", Passthru: "passthru",
+}
 
 // String is the word of the Corefile for a, and the label of metrics.
 func (a Action) String() string { return actions[a] }
@@ -40,7 +43,7 @@ const (
 	ResponseIP         // an address in the answer, or in a hint
 )
 
-var triggers = [...]string{"none", "qname", "cname", "svcb", "response-ip"}
+var triggers = [...]string{NoTrigger: "none", QName: "qname", CNAME: "cname", SVCB: "svcb", ResponseIP: "response-ip"}
 
 // String is the label of metrics.
 func (t Trigger) String() string { return triggers[t] }
