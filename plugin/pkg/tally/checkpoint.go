@@ -47,8 +47,8 @@ var (
 // Save writes all that is known, as of pane p of the clock. Counting goes on
 // meanwhile.
 func (t *Tally) Save(w io.Writer, p Pane) error {
-	now := t.clock.look(p)
-	_, ahead := t.clock.read()
+	t.clock.look(p)
+	now, ahead := t.clock.read()
 	if _, err := io.WriteString(w, checkpointTitle); err != nil {
 		return err
 	}
@@ -61,7 +61,8 @@ func (t *Tally) Save(w io.Writer, p Pane) error {
 	for i := range t.shards {
 		s := &t.shards[i]
 		for from := 0; from < len(s.buckets); from += blockBuckets {
-			if s.encode(from, now, &e) {
+			// The clock may run on; no block is of an earlier pane than the last.
+			if now, _ = t.clock.read(); s.encode(from, now, &e) {
 				if err := e.flush(w); err != nil {
 					return err
 				}
@@ -269,8 +270,7 @@ func (t *Tally) load(r *bufio.Reader) error {
 		if err := d.next(r); err != nil {
 			return err
 		}
-		// A block was written while the clock ran on.
-		d.latest = running + Week
+		d.latest = running + Week // the clock ran on while it was written
 		var p Pane
 		d.pane(&p)
 		if d.bad || p < running {

@@ -356,6 +356,49 @@ func TestSaveBeside(t *testing.T) {
 	wg.Wait()
 }
 
+// TestSaveOverThePane has a pane begin while shards are written, in some of them
+// sooner than in others.
+func TestSaveOverThePane(t *testing.T) {
+	tl := fixed(8<<20, 1)
+	for i := range 500 {
+		tl.counts(someLine(i), 10, someDay)
+	}
+	w := &busyWriter{tl: tl}
+	if err := tl.Save(w, someDay); err != nil {
+		t.Fatal(err)
+	}
+	to := fixed(8<<20, 2)
+	if err := to.Load(&w.Buffer, someDay+1); err != nil {
+		t.Fatal(err)
+	}
+	check(t, to)
+	for i := range 500 {
+		if got := known(to, someLine(i)); got < 10 || got > 11 {
+			t.Errorf("line %d: %d queries, want 10 or 11", i, got)
+		}
+	}
+}
+
+// busyWriter counts one query in the second shard, once a block of the first has
+// been written.
+type busyWriter struct {
+	bytes.Buffer
+	tl *Tally
+	n  int
+}
+
+func (w *busyWriter) Write(p []byte) (int, error) {
+	w.n++
+	for i := 0; w.n == 5 && i < 500; i++ { // the title, and two writes a block
+		l := someLine(i)
+		if s, _ := w.tl.place(l); s == &w.tl.shards[1] {
+			w.tl.Count(l, 1, false, someDay+1)
+			break
+		}
+	}
+	return w.Buffer.Write(p)
+}
+
 // TestNoNamesInTheCheckpoint: of a name that is on no list, not even the hash is
 // saved.
 func TestNoNamesInTheCheckpoint(t *testing.T) {

@@ -123,8 +123,8 @@ func (r *Record) Mark(level int) Mark {
 
 // Mark has the record of a line remember when it last stood at a level.
 func (t *Tally) Mark(l subscriber.Line, level int, m Mark) {
-	now := t.clock.look(m.Pane)
-	_, ahead := t.clock.read()
+	t.clock.look(m.Pane)
+	now, ahead := t.clock.read()
 	s, at := t.place(l)
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -11,8 +11,9 @@ import (
 type pool struct {
 	records []record
 	free    []uint32
-	// worths is what the records were worth when that was last looked at, in this
-	// pane's looking; it only grows while a pane lasts, but for sightings that go.
+	// worths is what each record was worth when that was last looked at. While a
+	// pane lasts that is never too much: counts grow, and whoever takes a sighting
+	// away looks again.
 	worths []uint64
 	ranked Pane // the pane of worths
 	// bar is what a line must be worth more than to get a record when all are
@@ -59,9 +60,9 @@ const (
 	noRecord = math.MaxUint64
 )
 
-// HeavyQueries in six successive panes make a line that is never let go for
-// another that asks less.
-const HeavyQueries = 10_000
+// heavyQueries in six successive panes make a line that is in every report
+// (contract: section 7), and that is let go for a heavier one only.
+const heavyQueries = 10_000
 
 func ordinary(sum uint64, proven bool) uint64 {
 	worth := sum
@@ -69,7 +70,7 @@ func ordinary(sum uint64, proven bool) uint64 {
 		worth *= 2
 	}
 	worth = min(worth, worthSum)
-	if sum > HeavyQueries {
+	if sum > heavyQueries {
 		worth |= worthHeavy
 	}
 	return worth
@@ -81,7 +82,8 @@ func worthOf(w word) uint64 { return ordinary(uint64(w.sum()), w.proven()) }
 // worth is the worth of a line with a record, as of the running pane.
 func (s *shard) worth(r *record) uint64 {
 	worth := ordinary(uint64(r.sum(s.pane)), r.proven)
-	if r.peak > HeavyQueries {
+	// What its own running pane came to may not be in peak yet.
+	if max(r.peak, r.sum(r.pane)) > heavyQueries {
 		worth |= worthHeavy
 	}
 	if r.marked(s.pane) {

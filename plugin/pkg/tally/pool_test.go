@@ -51,7 +51,7 @@ func TestHeavyIsNeverLost(t *testing.T) {
 				t.Fatalf("%s: line %d is lost", when, i)
 			}
 			// A line that had no record at first is known less 15 a pane.
-			if got, want := rec.Highest(first), tr.sum(rec.Line, first); got > want || got+wideLoss < want || got <= HeavyQueries {
+			if got, want := rec.Highest(first), tr.sum(rec.Line, first); got > want || got+wideLoss < want || got <= heavyQueries {
 				t.Errorf("%s: line %d asked %d times, known are %d", when, i, want, got)
 			}
 		}
@@ -120,13 +120,13 @@ func TestRecordsGoToThoseThatStandOut(t *testing.T) {
 			func(tl *Tally, l subscriber.Line) { tl.counts(l, 400, p); tl.Hit(l, "c2", name, 100, false, p) }, true},
 		{"a listed name, for one above 10,000",
 			func(tl *Tally, l subscriber.Line) { tl.Hit(l, "c2", name, 100, true, p) },
-			func(tl *Tally, l subscriber.Line) { tl.counts(l, HeavyQueries+1, p) }, false},
+			func(tl *Tally, l subscriber.Line) { tl.counts(l, heavyQueries+1, p) }, false},
 		{"above 10,000, for a listed name",
-			func(tl *Tally, l subscriber.Line) { tl.counts(l, HeavyQueries+1, p) },
+			func(tl *Tally, l subscriber.Line) { tl.counts(l, heavyQueries+1, p) },
 			func(tl *Tally, l subscriber.Line) { tl.Hit(l, "c2", name, 100, true, p) }, true},
 		{"above 10,000, for one that asks half as much again",
-			func(tl *Tally, l subscriber.Line) { tl.counts(l, HeavyQueries+1, p) },
-			func(tl *Tally, l subscriber.Line) { tl.counts(l, HeavyQueries*3/2, p) }, false},
+			func(tl *Tally, l subscriber.Line) { tl.counts(l, heavyQueries+1, p) },
+			func(tl *Tally, l subscriber.Line) { tl.counts(l, heavyQueries*3/2, p) }, false},
 		{"a name without weight, for one that is busy",
 			func(tl *Tally, l subscriber.Line) { tl.counts(l, 510, p); tl.Hit(l, "phishing", name, 0, false, p) },
 			func(tl *Tally, l subscriber.Line) { tl.counts(l, 600, p) }, false},

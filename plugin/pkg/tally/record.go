@@ -23,8 +23,8 @@ type record struct {
 	share   share
 
 	// peaks holds the highest sum of six successive panes by blocks of four hours,
-	// for what the ring forgot; peak is the highest of all that is kept, as of the
-	// last sweep.
+	// for what the ring forgot. peak is the highest of all that is kept, without
+	// the running pane and as of the last sweep or later.
 	peaks [13]uint32
 	peak  uint32
 
@@ -73,8 +73,9 @@ func (r *record) enter(p Pane) {
 func (r *record) close() {
 	r.noteStorm()
 	r.share = share{}
-	b := r.pane / peakBlock % Pane(len(r.peaks))
-	r.peaks[b] = max(r.peaks[b], r.sum(r.pane))
+	b, sum := r.pane/peakBlock%Pane(len(r.peaks)), r.sum(r.pane)
+	r.peaks[b] = max(r.peaks[b], sum)
+	r.peak = max(r.peak, sum)
 }
 
 // noteStorm writes down whether the running pane is a storm. A share that began

@@ -123,12 +123,16 @@ func (s *shard) count(at home, l subscriber.Line, name uint64, proven bool) {
 	}
 	w := sl.word.at(s.pane).add(proven)
 	sl.word = w
-	if w.running() < promoteAt || worthOf(w) <= s.bar {
+	if w.running() < promoteAt {
 		return
 	}
-	if r := s.promote(n, worthOf(w)); r != nil {
-		r.share.add(name)
-	} else if w.running() == wideMax {
+	if worth := worthOf(w); worth > s.bar {
+		if r := s.promote(n, worth); r != nil {
+			r.share.add(name)
+			return
+		}
+	}
+	if w.running() == wideMax {
 		s.overflow[s.pane%panes]++
 	}
 }

@@ -108,7 +108,8 @@ const (
 	maxShards  = 64
 )
 
-// New is a tally that takes so much memory and no more, in octets: 64 a line.
+// New is a tally that takes so much memory and no more, in octets: 64 a line. It
+// takes all of it at once. Below 1 MiB it is good for tests only.
 func New(memory int64) *Tally {
 	seed := maphash.MakeSeed()
 	return newTally(memory, rand.Uint64(), func(l subscriber.Line) uint64 { return maphash.Comparable(seed, l) })
