@@ -163,6 +163,21 @@ func passing(context.Context, dns.ResponseWriter, *dns.Msg) (int, error) {
 	return dns.RcodeSuccess, nil
 }
 
+// TestSetExtraAllocatesNothing: an extended error is what every blocked question
+// gets.
+func TestSetExtraAllocatesNothing(t *testing.T) {
+	v := &visit{edns: true}
+	o := query.OPT(false)
+	o.Option = []dns.EDNS0{&dns.EDNS0_EDE{InfoCode: dns.ExtendedErrorCodeBlocked}}
+	extra := []dns.RR{o}
+	if n := testing.AllocsPerRun(100, func() { v.setExtra(extra) }); n != 0 {
+		t.Errorf("%v allocations, want none", n)
+	}
+	if len(v.reply.Extra) != 1 || len(v.replyOPT.Option) != 1 {
+		t.Errorf("got %v", v.reply.Extra)
+	}
+}
+
 // TestAllocations: a question costs its visit, which holds the source, the
 // context that carries it, and what CoreDNS wraps around the writer of each
 // plugin.

@@ -11,8 +11,8 @@ import (
 )
 
 // visit is one message of a client: on its way in, the question and where it
-// came from; on its way out, the client to those behind the gate. Nothing else is
-// allocated for a question.
+// came from; on its way out, the client to those behind the gate. All that the
+// gate allocates for a question is this and the context that carries the source.
 //
 // CoreDNS keeps the message as it was received, and adds an OPT to every reply
 // by what stands in it: the client's size, its flags, some of its options. So
@@ -34,18 +34,20 @@ type visit struct {
 	opt      dns.OPT
 	extra    [1]dns.RR
 
-	reply      dns.Msg
-	replyNames [1]dns.Question
-	replyOPT   dns.OPT
-	replyExtra [2]dns.RR
-	written    bool
+	reply        dns.Msg
+	replyNames   [1]dns.Question
+	replyOPT     dns.OPT
+	replyOptions [1]dns.EDNS0 // an extended error
+	replyExtra   [2]dns.RR
+	written      bool
 }
 
 // turnAway writes the reply to what is not let in, or ends it in silence.
 func (v *visit) turnAway(verdict query.Verdict) error {
 	m := verdict.Reply(v.asked)
 	if m == nil {
-		return v.hangUp()
+		v.hangUp()
+		return nil
 	}
 	if m.IsEdns0() != nil {
 		announce(v.asked.IsEdns0())
@@ -60,11 +62,10 @@ func (v *visit) turnAway(verdict query.Verdict) error {
 }
 
 // hangUp closes a connection that leads to nothing.
-func (v *visit) hangUp() error {
+func (v *visit) hangUp() {
 	if v.source.Stream {
 		v.Close() // it may be closed already
 	}
-	return nil
 }
 
 // announce makes the OPT that CoreDNS goes by say what we announce.
@@ -140,6 +141,7 @@ func (v *visit) spell(section []dns.RR) []dns.RR {
 // of whose options only extended errors are for the client.
 func (v *visit) setExtra(extra []dns.RR) {
 	query.SetOPT(&v.replyOPT, v.do)
+	v.replyOPT.Option = v.replyOptions[:0]
 	v.reply.Extra = v.replyExtra[:0]
 	for _, rr := range extra {
 		opt, ok := rr.(*dns.OPT)
@@ -194,7 +196,8 @@ func (v *visit) writePacked() error {
 	if _, err := v.ResponseWriter.Write(wire); err != nil {
 		return err
 	}
-	return v.hangUp() // a stream of QUIC has one answer
+	v.hangUp() // a stream of QUIC has one answer
+	return nil
 }
 
 // Write sends a reply that was packed already.
