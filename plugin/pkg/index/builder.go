@@ -69,9 +69,6 @@ func (b *Builder) Set(name []byte, value uint32) {
 	b.append(hash, name, value)
 }
 
-// Len is how many names b holds.
-func (b *Builder) Len() int { return b.len }
-
 // Refused is how many calls of Add and Set left nothing.
 func (b *Builder) Refused() int { return b.refused }
 

@@ -109,15 +109,15 @@ func TestAdd(t *testing.T) {
 	}
 	b.Set(name, 9)
 	b.Set(wire(t, "new.example"), 10)
-	if b.Len() != 2 {
-		t.Errorf("%d names, want 2", b.Len())
+	if b.len != 2 {
+		t.Errorf("%d names, want 2", b.len)
 	}
 	s := b.Build()
 	if got := find(s, name) + find(s, wire(t, "new.example")); got != "910" {
 		t.Errorf("values %s, want 9 and 10", got)
 	}
-	if b.Len() != 0 {
-		t.Errorf("a spent Builder holds %d names", b.Len())
+	if b.len != 0 {
+		t.Errorf("a spent Builder holds %d names", b.len)
 	}
 }
 
@@ -128,8 +128,8 @@ func TestAddRefusesWhatIsNoName(t *testing.T) {
 		b.Add([]byte(n), 1)
 		b.Set([]byte(n), 1)
 	}
-	if b.Len() != 0 || b.Refused() != 2*len(bad) {
-		t.Errorf("%d names, %d refused; want 0, %d", b.Len(), b.Refused(), 2*len(bad))
+	if b.len != 0 || b.Refused() != 2*len(bad) {
+		t.Errorf("%d names, %d refused; want 0, %d", b.len, b.Refused(), 2*len(bad))
 	}
 }
 
