@@ -250,7 +250,7 @@ func TestLoadBroken(t *testing.T) {
 		if err == nil {
 			t.Fatalf("%s: loaded", what)
 		}
-		if st := to.Stats(); st.Lines+st.Promoted != 0 || to.names.len() != 0 {
+		if st := to.Stats(); st.Lines+st.Promoted != 0 || len(to.names.ids) != 0 {
 			t.Fatalf("%s: %v, and %+v is left", what, err, st)
 		}
 	}
@@ -466,7 +466,7 @@ func FuzzLoad(f *testing.F) {
 		tl := fixed(64<<10, 1)
 		err := tl.Load(bytes.NewReader(file), someDay)
 		check(t, tl)
-		if st := tl.Stats(); err != nil && (st.Lines > 0 || tl.names.len() > 0) {
+		if st := tl.Stats(); err != nil && (st.Lines > 0 || len(tl.names.ids) > 0) {
 			t.Fatalf("%v, and %+v is left", err, st)
 		}
 		// Whatever was taken in can be lived with.

@@ -135,9 +135,3 @@ func (l *listed) name(id uint32) (text, category string) {
 	defer l.mu.Unlock()
 	return l.names[id].text, l.names[id].category
 }
-
-func (l *listed) len() int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return len(l.ids)
-}

@@ -88,5 +88,3 @@ func (s *PaneSet) Count(first, last Pane) int {
 	}
 	return n
 }
-
-func (s *PaneSet) empty() bool { return s.bits == [paneSetLength / 64]uint64{} }

@@ -149,6 +149,18 @@ func TestRecordsGoToThoseThatStandOut(t *testing.T) {
 	}
 }
 
+// TestHeavyBeforeTheSweep: a line stays heavy when its six panes have passed and
+// no sweep has come yet.
+func TestHeavyBeforeTheSweep(t *testing.T) {
+	tl := withRecords(1)
+	tl.counts(someLine(1), heavyQueries+1, someDay)
+	tl.counts(someLine(2), heavyQueries-1, someDay+panes)
+	tl.Hit(someLine(3), "c2", []byte("c2.example"), 100, true, someDay+panes)
+	if rec := recordOf(tl, someLine(1)); rec == nil || rec.Highest(0) != heavyQueries+1 {
+		t.Errorf("got %+v", rec)
+	}
+}
+
 // TestLeast holds the search for the least record to looking at all of them.
 func TestLeast(t *testing.T) {
 	rng := rand.New(rand.NewPCG(2, 2))

@@ -141,7 +141,7 @@ func TestSightingsRunOut(t *testing.T) {
 func TestNames(t *testing.T) {
 	l := newListed(1000)
 	a := l.take("c2", []byte("a.example"))
-	if again := l.take("c2", []byte("a.example")); again != a || l.len() != 1 {
+	if again := l.take("c2", []byte("a.example")); again != a || len(l.ids) != 1 {
 		t.Errorf("the same name is %d and %d", a, again)
 	}
 	if other := l.take("dga", []byte("a.example")); other == a {
@@ -159,8 +159,8 @@ func TestNames(t *testing.T) {
 	for _, id := range ids {
 		l.drop(id)
 	}
-	if l.room != room || l.len() != 2 {
-		t.Errorf("%d octets are left and %d names, want %d and 2", l.room, l.len(), room)
+	if l.room != room || len(l.ids) != 2 {
+		t.Errorf("%d octets are left and %d names, want %d and 2", l.room, len(l.ids), room)
 	}
 	l.drop(a)
 	if text, _ := l.name(a); text != "a.example" {

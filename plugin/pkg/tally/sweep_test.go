@@ -40,8 +40,8 @@ func TestSilence(t *testing.T) {
 			}
 		}
 		check(t, tl)
-		if tl.names.len() != 0 {
-			t.Errorf("%s: %d names are left", test.name, tl.names.len())
+		if len(tl.names.ids) != 0 {
+			t.Errorf("%s: %d names are left", test.name, len(tl.names.ids))
 		}
 	}
 }
