@@ -329,11 +329,12 @@ func TestNoLine(t *testing.T) {
 }
 
 func TestHash(t *testing.T) {
-	a, b := New(1<<20), New(1<<20)
-	if a.Hash([]byte("\x01a\x00")) != a.Hash([]byte("\x01a\x00")) || a.Hash([]byte("\x01a\x00")) == a.Hash([]byte("\x01b\x00")) {
+	one, two := New(1<<20), New(1<<20)
+	name, again, other := []byte("\x01a\x00"), []byte("\x01a\x00"), []byte("\x01b\x00")
+	if one.Hash(name) != one.Hash(again) || one.Hash(name) == one.Hash(other) {
 		t.Error("names and hashes do not belong together")
 	}
-	if a.Hash([]byte("\x01a\x00")) == b.Hash([]byte("\x01a\x00")) {
+	if one.Hash(name) == two.Hash(name) {
 		t.Error("a hash means something in another tally")
 	}
 }
