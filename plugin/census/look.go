@@ -25,7 +25,7 @@ func (c *Census) look(now, since tally.Pane, each func(judge.Finding)) {
 	env := judge.Environment{
 		Now:      now,
 		Since:    since,
-		Warmup:   now.Start().Before(c.first.Add(t.Warmup)),
+		Warmup:   c.warmingUp(now.Start()),
 		Trusted:  t.lines.SourcesTrusted(),
 		Suspects: c.crowd.suspects,
 		Settings: &t.Settings,

@@ -97,7 +97,7 @@ func (c *Census) Status() map[string]any {
 		"error_bound":         s.ErrorBound,
 		"evicted":             s.Evicted,
 		"memory_bytes":        s.Bytes,
-		"warmup":              c.warmup(now),
+		"warmup":              c.warmingUp(now),
 	}
 	if !saved.at.IsZero() {
 		status["checkpoint_age_seconds"] = int64(now.Sub(saved.at) / time.Second)
@@ -105,7 +105,8 @@ func (c *Census) Status() map[string]any {
 	return status
 }
 
-func (c *Census) warmup(now time.Time) bool {
+// warmingUp: too little is known at that time for more than absolute thresholds.
+func (c *Census) warmingUp(now time.Time) bool {
 	return now.Before(c.first.Add(c.terms.Load().Warmup))
 }
 
