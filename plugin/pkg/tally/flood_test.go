@@ -114,10 +114,10 @@ func TestFlood(t *testing.T) {
 		{"ten times, two thirds of the memory", 1.31, 10, 5000, 100, 200, 0, 0, 0, 0.001},
 		{"a hundred times", 2, 100, 600, 10, 20, 0, 0, 0, 0.003},
 	} {
+		if test.flood > 0 && !floods {
+			continue // no row of this build
+		}
 		t.Run(test.name, func(t *testing.T) {
-			if test.flood > 0 && !floods {
-				t.Skip("under the race detector")
-			}
 			t.Parallel()
 			// The bots are too many for the records of so few lines: 2 in 100.
 			tl := fixed(int64(float64(test.lines)*lineCost*test.slots/2), 13)
