@@ -20,19 +20,9 @@ type generation struct {
 	blocks []*Handler
 }
 
-type generationKey struct{}
-
 // generationOf is the generation that c belongs to; the first block makes it.
-func generationOf(c *caddy.Controller, cfg Config) *generation {
-	if g, ok := c.Get(generationKey{}).(*generation); ok {
-		return g
-	}
-	g := &generation{c: c, cfg: cfg}
-	c.Set(generationKey{}, g)
-	c.OnStartup(g.Start)
-	c.OnShutdown(g.Stop)
-	c.OnRestartFailed(g.Keep)
-	return g
+func generationOf(c *caddy.Controller, cfg Config) (*generation, error) {
+	return usagepool.GenerationOf(c, func() (*generation, error) { return &generation{c: c, cfg: cfg}, nil })
 }
 
 // handler adds a server block.

@@ -32,7 +32,11 @@ func setup(c *caddy.Controller) error {
 	if err != nil {
 		return plugin.Error(pluginName, err)
 	}
-	dnsserver.GetConfig(c).AddPlugin(generationOf(c, cfg).handler())
+	g, err := generationOf(c, cfg)
+	if err != nil {
+		return plugin.Error(pluginName, err)
+	}
+	dnsserver.GetConfig(c).AddPlugin(g.handler())
 	return nil
 }
 
@@ -136,17 +140,8 @@ func ReadConfig(t option.Tokens) (Config, error) {
 
 func read(t option.Tokens, shared option.Storage) (cfg Config, place option.Place, err error) {
 	b := block{Config: Defaults(), shared: shared}
-	for n := 0; t.Next(); n++ {
-		place = placeOf(t)
-		if n > 0 {
-			return cfg, place, t.Errf("%s stands twice in this server block; want it once", pluginName)
-		}
-		if args := t.RemainingArgs(); len(args) > 0 {
-			return cfg, place, t.Errf("%s takes a block, got %q", pluginName, args)
-		}
-		if err := option.Rest(t, options, &b); err != nil {
-			return cfg, place, err
-		}
+	if place, err = option.Block(t, options, &b); err != nil {
+		return cfg, place, err
 	}
 	return b.config(), place, nil
 }
@@ -172,20 +167,17 @@ func (c Config) key() string {
 	return fmt.Sprintf("%+v", c)
 }
 
-func placeOf(t option.Tokens) option.Place { return option.Place{File: t.File(), Line: t.Line()} }
-
 func parseLists(t option.Tokens, b *block) (err error) {
 	b.Lists, err = option.One(t, "a directory")
 	return err
 }
 
 func parseState(t option.Tokens, b *block) error {
-	place := placeOf(t)
-	dir, err := option.One(t, "a directory")
-	if err != nil || b.shared == nil {
+	if b.shared == nil {
+		_, err := option.One(t, "a directory")
 		return err
 	}
-	return option.SetState(b.shared, place, dir)
+	return option.ReadState(t, b.shared)
 }
 
 func parseSettle(t option.Tokens, b *block) (err error) {
@@ -306,7 +298,7 @@ func nameOf(text string) ([]byte, error) {
 }
 
 func parseSelfTest(t option.Tokens, b *block) error {
-	place := placeOf(t)
+	place := option.PlaceOf(t)
 	text, err := option.One(t, "a name")
 	if err != nil {
 		return err
@@ -326,7 +318,7 @@ func parseSelfTest(t option.Tokens, b *block) error {
 var otherFolders = []string{"allow", "clients", "rpz"}
 
 func parseCategory(t option.Tokens, b *block) error {
-	place := placeOf(t)
+	place := option.PlaceOf(t)
 	names, err := option.Some(t, "names of categories")
 	if err != nil {
 		return err

@@ -5,6 +5,8 @@ import (
 	"bytes"
 	"errors"
 	"io"
+
+	"sinkhole/plugin/pkg/unpack"
 )
 
 // MaxLine is the longest line that is read, in octets without its end.
@@ -23,7 +25,7 @@ func eachLine(open Source, maxSize int64, check func(head []byte) error, f func(
 		return err
 	}
 	defer file.Close()
-	text, release, err := unpack(file, maxSize)
+	text, release, err := unpack.Reader(file, maxSize)
 	if err != nil {
 		return err
 	}

@@ -24,7 +24,7 @@
 //
 //	line    64 KiB     a longer one is refused, reading goes on (MaxLine)
 //	file    512 MiB    unpacked; more is ErrSize (ReadOptions.MaxSize)
-//	window  128 MiB    of zstd, as its own tool (maxWindow)
+//	window  128 MiB    of zstd (package unpack)
 //	notes   1,000      kept of all that are counted (MaxNotes)
 //
 // # Cost
@@ -42,6 +42,7 @@ import (
 	"net/netip"
 
 	"sinkhole/plugin/pkg/dnsname"
+	"sinkhole/plugin/pkg/unpack"
 )
 
 // Reach says how far a rule on a name goes.
@@ -108,8 +109,8 @@ var (
 	ErrHTML       = errors.New("an HTML or XML page, not a list")
 	ErrBinary     = errors.New("binary or UTF-16, not a text in UTF-8")
 	ErrUnreadable = errors.New("over one in ten entries cannot be read")
-	ErrBroken     = errors.New("the compressed data is broken or cut off")
-	ErrSize       = errors.New("over the size limit")
+	ErrBroken     = unpack.ErrBroken
+	ErrSize       = unpack.ErrSize
 )
 
 const (

@@ -283,7 +283,7 @@ func TestSourceFails(t *testing.T) {
 			return io.NopCloser(io.MultiReader(bytes.NewReader(gzipped(t, "a.example\n")[:15]), failing{broken})), nil
 		},
 		"unpacking, at once": func() (io.ReadCloser, error) {
-			return io.NopCloser(io.MultiReader(bytes.NewReader(gzipMagic), failing{broken})), nil
+			return io.NopCloser(io.MultiReader(strings.NewReader("\x1f\x8b"), failing{broken})), nil
 		},
 		"opening the second time": func() (io.ReadCloser, error) {
 			if opened++; opened == 2 {

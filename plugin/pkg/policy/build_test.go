@@ -33,7 +33,7 @@ func TestBuildRefuses(t *testing.T) {
 		"a file over the size limit": {
 			cfg:   Config{MaxSize: 20},
 			files: []File{{Name: "x.txt", Open: source(strings.Repeat("bad.example\n", 3))}},
-			is:    list.ErrSize, want: "x.txt: over the size limit",
+			is:    list.ErrSize, want: "x.txt: over the size limit of 20 octets unpacked",
 		},
 	}
 	for name, tt := range tests {
