@@ -2,10 +2,10 @@ package recursor
 
 import (
 	"hash/maphash"
-	"net/netip"
 	"sync"
 	"sync/atomic"
 
+	"sinkhole/plugin/pkg/query"
 	"sinkhole/plugin/pkg/unbound"
 )
 
@@ -24,7 +24,8 @@ const (
 	maxPerLine = 1000
 	// lineCounters is how many counters lines share, by hash.
 	lineCounters = 1 << 14
-	// A line is the client's address, or its network in IPv6, in bits.
+	// Without a gate a line is the client's address, or its network in IPv6, in
+	// bits.
 	lineBits6 = 56
 )
 
@@ -63,7 +64,7 @@ func (f *flights) setThreads(n int) {
 
 // do brings the reply to q: by ask, or by the ask of another who asked the same
 // a moment ago. own says whether nobody else has the reply.
-func (f *flights) do(q question, from netip.Addr, ask func(*question) (*reply, *failure)) (r *reply, own bool, fail *failure) {
+func (f *flights) do(q question, from *query.Source, ask func(*question) (*reply, *failure)) (r *reply, own bool, fail *failure) {
 	if f.waiting.Add(1) > waitersPerFlight*f.limit.Load() {
 		f.waiting.Add(-1)
 		return nil, false, tooMany
@@ -114,20 +115,23 @@ func (f *flights) admit(line *atomic.Int32) *failure {
 	return nil
 }
 
-// line is the counter of an address; nil where none is known, or it is a
-// machine's own.
-func (f *flights) line(from netip.Addr) *atomic.Int32 {
-	if !from.IsValid() || from.IsLoopback() {
+// line is the counter of the line that asks; nil where none is known, or it is
+// the machine itself.
+func (f *flights) line(from *query.Source) *atomic.Int32 {
+	if from == nil || !from.Addr.IsValid() || from.Addr.Addr().IsLoopback() {
 		return nil
 	}
-	bits := from.BitLen()
-	if from.Is6() {
+	if from.Line != 0 {
+		return &f.lines[maphash.Comparable(f.seed, from.Line)%lineCounters]
+	}
+	addr := from.Addr.Addr()
+	bits := addr.BitLen()
+	if addr.Is6() {
 		bits = lineBits6
 	}
-	p, err := from.Prefix(bits)
+	p, err := addr.Prefix(bits)
 	if err != nil {
 		return nil
 	}
-	b := p.Addr().As16()
-	return &f.lines[maphash.Bytes(f.seed, b[:])%lineCounters]
+	return &f.lines[maphash.Comparable(f.seed, p.Addr())%lineCounters]
 }

@@ -10,9 +10,16 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+
+	"sinkhole/plugin/pkg/query"
 )
 
-var nobody netip.Addr
+var nobody *query.Source
+
+// asker is a source with an address and, from a gate, a line.
+func asker(addr string, line uint64) *query.Source {
+	return &query.Source{Addr: netip.AddrPortFrom(netip.MustParseAddr(addr), 5353), Line: line}
+}
 
 // TestEqualQuestionsFlyOnce: one is sent, all get its reply, and the one who
 // sent it knows that he shares it.
@@ -121,13 +128,13 @@ func TestPanicLeavesNobodyWaiting(t *testing.T) {
 }
 
 // fly sends n different questions from an address and says how each ended.
-func fly(f *flights, n int, from netip.Addr) map[*failure]int {
+func fly(f *flights, n int, from *query.Source) map[*failure]int {
 	ended := map[*failure]int{}
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	for i := range n {
 		wg.Go(func() {
-			q := question{name: fmt.Sprint(from, i), qtype: dns.TypeA}
+			q := question{name: fmt.Sprint(i, from), qtype: dns.TypeA}
 			_, _, fail := f.do(q, from, func(*question) (*reply, *failure) { time.Sleep(time.Second); return nil, nil })
 			mu.Lock()
 			ended[fail]++
@@ -178,7 +185,7 @@ func TestOneLineDoesNotTakeAllPlaces(t *testing.T) {
 			{"2001:db8::1", maxPerLine},
 			{"127.0.0.1", maxPerLine + 3}, // the machine itself
 		} {
-			if got := fly(f, maxPerLine+3, netip.MustParseAddr(tt.from)); got[nil] != tt.want || got[tooManyYou] != maxPerLine+3-tt.want {
+			if got := fly(f, maxPerLine+3, asker(tt.from, 0)); got[nil] != tt.want || got[tooManyYou] != maxPerLine+3-tt.want {
 				t.Errorf("%s: got %v, want %d", tt.from, got, tt.want)
 			}
 		}
@@ -189,9 +196,15 @@ func TestOneLineDoesNotTakeAllPlaces(t *testing.T) {
 		}
 	})
 	f := newFlights()
-	line := func(a string) *atomic.Int32 { return f.line(netip.MustParseAddr(a)) }
+	line := func(a string) *atomic.Int32 { return f.line(asker(a, 0)) }
 	if line("2001:db8:0:1::1") != line("2001:db8:0:1f::2") {
 		t.Error("two addresses of one /56 are two lines")
+	}
+	if f.line(asker("192.0.2.1", 7)) != f.line(asker("192.0.2.2", 7)) {
+		t.Error("two addresses of one line, as the gate says, are two")
+	}
+	if a := f.line(asker("192.0.2.1", 7)); a == f.line(asker("192.0.2.1", 8)) && a == f.line(asker("192.0.2.1", 9)) {
+		t.Error("two lines behind one address are one")
 	}
 	if line("2001:db8:0:100::1") == line("2001:db8:0:200::1") && line("192.0.2.1") == line("192.0.2.2") {
 		t.Error("all lines are one")

@@ -2,8 +2,6 @@ package recursor
 
 import (
 	"context"
-	"net/netip"
-
 	"github.com/coredns/coredns/plugin"
 	"github.com/coredns/coredns/request"
 	"github.com/miekg/dns"
@@ -44,12 +42,8 @@ func (h *Handler) resolve(ctx context.Context, state request.Request) *dns.Msg {
 	if !ok {
 		return new(dns.Msg).SetRcode(state.Req, dns.RcodeFormatError)
 	}
-	var from netip.Addr
 	s := query.SourceOf(ctx)
-	if s != nil {
-		from = s.Addr.Addr()
-	}
-	p, own, fail := h.recursor.resolve(q, from)
+	p, own, fail := h.recursor.resolve(q, s)
 	if fail != nil {
 		failed.WithLabelValues(fail.reason).Inc()
 		return told(s, apologise(state.Req, fail))

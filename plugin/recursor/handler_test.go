@@ -152,7 +152,7 @@ func TestLineComesFromTheGate(t *testing.T) {
 	c := newFakeChild(t)
 	h := handlerOf(t, c.run(t))
 	ctx := query.WithSource(context.Background(), &query.Source{Addr: netip.MustParseAddrPort("192.0.2.1:5353")})
-	h.recursor.flights.line(netip.MustParseAddr("192.0.2.1")).Store(maxPerLine)
+	h.recursor.flights.line(asker("192.0.2.1", 0)).Store(maxPerLine)
 	if m := served(t, h, ctx, message("www.example.", dns.TypeA)); m.Rcode != dns.RcodeServerFailure {
 		t.Errorf("a line that has too many under way: got %s", shown(m))
 	}

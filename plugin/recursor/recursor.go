@@ -29,6 +29,7 @@ import (
 	clog "github.com/coredns/coredns/plugin/pkg/log"
 
 	"sinkhole/plugin/pkg/option"
+	"sinkhole/plugin/pkg/query"
 	"sinkhole/plugin/pkg/unbound"
 )
 
@@ -125,7 +126,7 @@ func (r *Recursor) Close() error {
 }
 
 // resolve brings the child's reply to q, asked by the address from.
-func (r *Recursor) resolve(q question, from netip.Addr) (*reply, bool, *failure) {
+func (r *Recursor) resolve(q question, from *query.Source) (*reply, bool, *failure) {
 	return r.flights.do(q, from, r.fly)
 }
 

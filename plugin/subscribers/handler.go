@@ -39,6 +39,7 @@ func (h *Handler) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg
 		return dns.RcodeSuccess, v.turnAway(verdict)
 	}
 	_, v.source.OptedOut = h.classes().Of(v.source.Addr)
+	v.source.Line = uint64(h.Line(v.source.Addr))
 	v.letIn()
 	code, err := plugin.NextOrFailure(pluginName, h.Next, query.WithSource(ctx, &v.source), v, &v.question)
 	if plugin.ClientWrite(code) {

@@ -14,6 +14,9 @@ import (
 type Source struct {
 	// Addr is the client's address and port, with v4-mapped IPv6 undone.
 	Addr netip.AddrPort
+	// Line is the subscriber line that Addr is, as a key that means nothing but
+	// that two are the same; 0 where there is no gate.
+	Line uint64
 	// Proven: the address cannot be forged (TCP, DoT, DoH, DoQ).
 	Proven bool
 	// Stream: the answer has no size limit of UDP (TCP, DoT, DoH, DoQ).
