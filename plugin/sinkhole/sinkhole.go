@@ -214,19 +214,12 @@ func selfTest(cfg Config) (*policy.Policy, error) {
 // tell logs what became of a file, and counts it where it was refused.
 func tell(f dropdir.File) {
 	name := dropdir.Printable(f.Name)
-	switch f.State {
-	case "":
-		log.Infof("%s: gone, and its entries with it", name)
-	case dropdir.InForce:
-		log.Infof("%s: in force with %d entries", name, f.Entries)
-	case dropdir.LastGood:
-		log.Warningf("%s: %s; the version of %s with %d entries stays in force", name, f.Reason, f.Time.UTC().Format(time.DateTime), f.Entries)
-	case dropdir.Refused:
-		log.Warningf("%s: refused: %s", name, f.Reason)
+	if f.State != dropdir.LastGood && f.State != dropdir.Refused {
+		log.Infof("%s: %s", name, f)
+		return
 	}
-	if f.State == dropdir.LastGood || f.State == dropdir.Refused {
-		listRefused.WithLabelValues(categoryOf(f), dropdir.Told(f.Name), refusalOf(f)).Inc()
-	}
+	log.Warningf("%s: %s", name, f)
+	listRefused.WithLabelValues(categoryOf(f), dropdir.Told(f.Name), refusalOf(f)).Inc()
 }
 
 // refusals are the labels of what refuses a list as a whole.

@@ -190,16 +190,10 @@ func (f *folder) listeners() (all []*Subscribers) {
 // tell logs what became of a file, and counts it where it was refused.
 func tell(f dropdir.File) {
 	name := prefix + dropdir.Printable(f.Name)
-	switch f.State {
-	case "":
-		log.Infof("%s: gone, and its entries with it", name)
-	case dropdir.InForce:
-		log.Infof("%s: in force with %d entries", name, f.Entries)
-	case dropdir.LastGood:
-		log.Warningf("%s: %s; the version of %s with %d entries stays in force", name, f.Reason, f.Time.UTC().Format(time.DateTime), f.Entries)
-		filesRefused.WithLabelValues(labelOf(f), refusalOf(f)).Inc()
-	case dropdir.Refused:
-		log.Warningf("%s: refused: %s", name, f.Reason)
-		filesRefused.WithLabelValues(labelOf(f), refusalOf(f)).Inc()
+	if f.State != dropdir.LastGood && f.State != dropdir.Refused {
+		log.Infof("%s: %s", name, f)
+		return
 	}
+	log.Warningf("%s: %s", name, f)
+	filesRefused.WithLabelValues(labelOf(f), refusalOf(f)).Inc()
 }

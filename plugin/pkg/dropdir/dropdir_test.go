@@ -296,7 +296,7 @@ func TestRefused(t *testing.T) {
 	s.want(map[string]string{"malware/b.txt": "one\n"})
 	s.wantFile("malware/b.txt", LastGood, "bad")
 	s.wantWarning("malware/b.txt: bad; the version of ")
-	s.wantWarning("with 1 entries stays in force")
+	s.wantWarning("with 1 entry stays in force")
 
 	// What is refused is not read again until it changes.
 	reads := s.reads["malware/a.txt"]

@@ -128,12 +128,8 @@ func (f *Folder) fileWarnings(files []File) (all []string) {
 		return nil
 	}
 	for _, file := range files {
-		switch name := Printable(file.Name); file.State {
-		case LastGood:
-			all = append(all, fmt.Sprintf("%s: %s; the version of %s with %d entries stays in force",
-				name, file.Reason, file.Time.UTC().Format("2006-01-02 15:04"), file.Entries))
-		case Refused:
-			all = append(all, fmt.Sprintf("%s: refused: %s", name, file.Reason))
+		if file.State != InForce {
+			all = append(all, Printable(file.Name)+": "+file.String())
 		}
 	}
 	for _, e := range f.sorted() {
@@ -146,6 +142,27 @@ func (f *Folder) fileWarnings(files []File) (all []string) {
 		all = append(all[:maxTold], fmt.Sprintf("and %d more files like these", more))
 	}
 	return all
+}
+
+// String says in words that fit behind the file's name what became of it.
+func (f File) String() string {
+	switch f.State {
+	case InForce:
+		return "in force with " + entriesText(f.Entries)
+	case LastGood:
+		return fmt.Sprintf("%s; the version of %s with %s stays in force",
+			f.Reason, f.Time.UTC().Format("2006-01-02 15:04"), entriesText(f.Entries))
+	case Refused:
+		return "refused: " + f.Reason
+	}
+	return "gone, and its entries with it"
+}
+
+func entriesText(n int) string {
+	if n == 1 {
+		return "1 entry"
+	}
+	return fmt.Sprintf("%d entries", n)
 }
 
 // differences are the files of now that are not as before, and those that are
