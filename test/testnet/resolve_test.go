@@ -33,13 +33,13 @@ var resolved = []struct{ name, ask, want string }{
 
 	// Bogus, each with the extended error that says how (RFC 8914).
 	{"signatures with a bit turned", "www.bogus.zone A", "SERVFAIL, ede 6"},
-	{"checking disabled shows them", "www.bogus.zone A cd", "NOERROR, A 192.0.2.10"},
+	{"checking disabled shows them", "www.bogus.zone A cd", "NOERROR, A 192.0.2.10 or NOERROR, ede 6, A 192.0.2.10"},
 	{"a bogus denial of a type", "www.bogus.zone TXT", "SERVFAIL, ede 6"},
 	{"a bogus answer through a wildcard", "x.bogus.zone A", "SERVFAIL, ede 6"},
 	{"signatures that ended", "www.expired.zone A", "SERVFAIL, ede 7"},
 	{"signatures that have not begun", "www.future.zone A", "SERVFAIL, ede 8"},
 	{"a DS and no signatures", "www.unsigned.zone A", "SERVFAIL, ede 9"},
-	{"a DS of another key", "www.wrongds.zone A", "SERVFAIL, ede 9"},
+	{"a DS of another key", "www.wrongds.zone A", "SERVFAIL, ede 9 or SERVFAIL, ede 6"},
 	{"a secure name that leads to a bogus one", "to-bogus.secure.zone A", "SERVFAIL, ede 6"},
 	{"a bogus name that leads to a listed one", "reveal.bogus.zone A", "SERVFAIL, ede 6"},
 	{"a bogus address that is listed", "shared.bogus.zone A", "SERVFAIL, ede 6"},
@@ -103,6 +103,17 @@ var resolved = []struct{ name, ask, want string }{
 	{"a slow server", "www.slow.zone A", "NOERROR, ad, A 192.0.2.10"},
 }
 
+// says compares an answer with what a row wants: "..." is any end, " or " stands
+// between what different versions of Unbound say (1.17.1 or 1.26.2).
+func says(got, want string) bool {
+	for one := range strings.SplitSeq(want, " or ") {
+		if begin, more := strings.CutSuffix(one, "..."); got == one || more && strings.HasPrefix(got, begin) {
+			return true
+		}
+	}
+	return false
+}
+
 // TestResolve has the real Unbound iterate over the test internet.
 func TestResolve(t *testing.T) {
 	n := start(t, Options{SlowBy: 100 * time.Millisecond})
@@ -110,7 +121,7 @@ func TestResolve(t *testing.T) {
 	for _, row := range resolved {
 		t.Run(row.name, func(t *testing.T) {
 			got := ask(t, row.ask)
-			if want, more := strings.CutSuffix(row.want, "..."); got != row.want && !(more && strings.HasPrefix(got, want)) {
+			if !says(got, row.want) {
 				t.Errorf("%s:\ngot  %s\nwant %s", row.ask, got, row.want)
 			}
 		})

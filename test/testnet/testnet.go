@@ -37,7 +37,7 @@
 //	                            resolver may make them up itself (RFC 8198)
 //	*.any.insecure.zone         and one whose every name its server is asked for
 //	big, huge.secure.zone       TXT of about 2,300 and 12,000 octets: TCP
-//	ttl0, ttlmax, ttlover       TTL 0, 2^31-1, and 2^32-1, which means 0
+//	ttl0, ttlmax, ttlover       TTL 0, 2^31-1, and 2^32-1, which means 0 (RFC 2181) or a lot (RFC 8767)
 //	chain.secure.zone           CNAME to secure, insecure, NSEC3, and an address
 //	safe-chain.secure.zone      the same through secure zones only
 //	loop.secure.zone            CNAME to a CNAME back
