@@ -63,12 +63,19 @@ func (r Reach) String() string {
 
 // Rule is what one entry says: about a name, or about addresses in answers.
 type Rule struct {
-	Except bool         // an exception (@@); in an allow file, every rule
+	Except    bool // an exception (@@); in an allow file, every rule
+	Important bool // beats the exceptions of its file that are not; an important exception beats all of it
+	Reopens   bool // an exception that frees from shorter names of its file only (dnsmasq's server=/x/#, Unbound's transparent)
+
 	Reach  Reach        // of Name
 	Name   []byte       // wire form, see dnsname; nil in an address rule; valid during the call only
 	Prefix netip.Prefix // masked, IPv4 where it is v4-mapped; valid in an address rule only
-	Line   int          // from one
-	Text   []byte       // the whole line less BOM and line end; valid during the call only
+
+	Cond    *Condition // when the rule holds; nil: always
+	Rewrite *Rewrite   // the answer it gives; nil: its category's
+
+	Line int    // from one
+	Text []byte // the whole line less BOM and line end; valid during the call only
 }
 
 // Guard says why a name may not be blocked, in words that fit behind the quoted
