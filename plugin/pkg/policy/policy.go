@@ -56,7 +56,7 @@ import (
 	"github.com/gaissmai/bart"
 
 	"sinkhole/plugin/pkg/dnsname"
-	"sinkhole/plugin/pkg/index"
+	"sinkhole/plugin/pkg/index/old"
 	"sinkhole/plugin/pkg/list"
 )
 

@@ -2,7 +2,7 @@ package policy
 
 import (
 	"sinkhole/plugin/pkg/dnsname"
-	"sinkhole/plugin/pkg/index"
+	"sinkhole/plugin/pkg/index/old"
 )
 
 // maxLabels is how many a name can have (RFC 1035: 255 octets, two a label and
