@@ -149,9 +149,9 @@ type judged struct {
 
 // read judges one version of a list, by the very rules by which policy.Build
 // will read it.
-func (s *Sinkhole) read(rel string, open func() (io.ReadCloser, error)) (entries int, detail any, err error) {
-	_, allow, _ := policy.CategoryOf(rel)
-	res, err := list.Read(dropdir.Told(rel), open, s.reading(allow), func(list.Rule) {})
+func (s *Sinkhole) read(v dropdir.Reading) (entries int, detail any, err error) {
+	_, allow, _ := policy.CategoryOf(v.Name)
+	res, err := list.Read(dropdir.Told(v.Name), v.Open, s.reading(allow), func(list.Rule) {})
 	return res.Entries, judged{res, err}, err
 }
 

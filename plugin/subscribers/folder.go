@@ -107,8 +107,8 @@ type judged struct {
 }
 
 // readFile judges one version of a class file.
-func readFile(rel string, open func() (io.ReadCloser, error)) (entries int, detail any, err error) {
-	res, err := readEntries(rel, open, func(subscriber.Entry) {})
+func readFile(v dropdir.Reading) (entries int, detail any, err error) {
+	res, err := readEntries(v.Name, v.Open, func(subscriber.Entry) {})
 	return res.Entries, judged{res, err}, err
 }
 

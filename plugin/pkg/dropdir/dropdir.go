@@ -66,9 +66,17 @@ type Options struct {
 	// Want tells whether a file is ours: false passes it over. rel is its path
 	// below Dir, with slashes.
 	Want func(rel string) bool
+	// Part tells whether a file of those that are ours is a part of others, and
+	// none for itself: it is read only where Reading.Part asks for it. nil: none is.
+	Part func(rel string) bool
+	// Verify, where there is one, says whether a version may count at all, before
+	// it is read. A file whose name ends in SignatureSuffix is a part then. serial
+	// is kept with the name, also over the file's going; had is the greatest that
+	// was kept so far, and a version of a lower one is refused.
+	Verify func(r Reading, had uint64) (serial uint64, err error)
 	// Read judges one version of a file. An error refuses it whole; detail is
-	// kept and handed back in File and Version. open may be called more than once.
-	Read func(rel string, open func() (io.ReadCloser, error)) (entries int, detail any, err error)
+	// kept and handed back in File and Version.
+	Read func(r Reading) (entries int, detail any, err error)
 	// Apply puts a set of versions in force, sorted by name. On an error the set
 	// before stays in force, the error is shown, and the next look tries again.
 	Apply func(ctx context.Context, in []Version) error
@@ -79,12 +87,29 @@ type Options struct {
 
 const defaultMaxSize = 512 << 20 // octets
 
+// SignatureSuffix ends the name of a signature, which lies beside its file.
+const SignatureSuffix = ".minisig"
+
+// Reading is one version of a file that is to be judged.
+type Reading struct {
+	Name string // path below the folder, with slashes
+	// Open gives its octets from the beginning; it may be called more than once.
+	Open func() (io.ReadCloser, error)
+	// Part opens a part, by its path below the folder. What was opened belongs to
+	// the version: it is kept with it, and another version of the part makes
+	// another version of the file. An error wraps fs.ErrNotExist where there is no
+	// part of that name.
+	Part func(rel string) (io.ReadCloser, error)
+}
+
 // Version is one accepted version of a file.
 type Version struct {
 	Name string // path below the folder, with slashes
 	// Open gives exactly the octets that were accepted.
-	Open     func() (io.ReadCloser, error)
-	SHA256   string    // of the octets, in hexadecimal
+	Open func() (io.ReadCloser, error)
+	// Part gives exactly the octets of a part with which it was accepted.
+	Part     func(rel string) (io.ReadCloser, error)
+	SHA256   string    // of the octets, in hexadecimal; with parts, of all of them
 	Time     time.Time // when the file was last changed
 	Entries  int       // as Read counted them
 	Detail   any       // as Read gave it

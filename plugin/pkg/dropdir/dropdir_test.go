@@ -53,13 +53,13 @@ func newStage(t testing.TB) *stage {
 	return s
 }
 
-func (s *stage) read(rel string, open func() (io.ReadCloser, error)) (int, any, error) {
+func (s *stage) read(v Reading) (int, any, error) {
 	s.mu.Lock()
-	s.reads[rel]++
+	s.reads[v.Name]++
 	s.mu.Unlock()
 	var text []byte
 	for range 2 { // as a reader of lists does
-		r, err := open()
+		r, err := v.Open()
 		if err != nil {
 			return 0, nil, err
 		}

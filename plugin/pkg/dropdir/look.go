@@ -243,13 +243,19 @@ func (f *Folder) ask(name string, open func() (io.ReadCloser, error)) (entries i
 			err = fmt.Errorf("a fault of this program: its reader stopped with %v", fault)
 		}
 	}()
-	return f.o.Read(name, open)
+	return f.o.Read(Reading{Name: name, Open: open, Part: noPart})
+}
+
+// noPart: there is no part of any name.
+func noPart(rel string) (io.ReadCloser, error) {
+	return nil, &fs.PathError{Op: "open", Path: rel, Err: fs.ErrNotExist}
 }
 
 func (f *Folder) version(name string, n newest) *Version {
 	return &Version{
 		Name:    name,
 		Open:    func() (io.ReadCloser, error) { return f.openVersion(name, n.sum) },
+		Part:    noPart,
 		SHA256:  n.sum,
 		Time:    n.time,
 		Entries: n.entries,
