@@ -160,18 +160,18 @@ func (s *Sinkhole) reading(allow bool) list.ReadOptions {
 }
 
 // apply builds a policy of a set of lists beside the one in force, and swaps.
-func (s *Sinkhole) apply(_ context.Context, in []dropdir.Version) error {
+func (s *Sinkhole) apply(ctx context.Context, in []dropdir.Version) error {
 	begun := time.Now()
 	files := make([]policy.File, len(in))
 	for i, v := range in {
-		files[i] = policy.File{Name: v.Name, Open: v.Open, Entries: v.Entries}
+		files[i] = policy.File{Name: v.Name, SHA256: v.SHA256, Time: v.Time, Open: v.Open, Entries: v.Entries}
 	}
-	p, err := policy.Build(policy.Config{
+	p, err := policy.Build(ctx, policy.Config{
 		Categories: s.cfg.Categories,
 		Default:    s.cfg.Default,
 		Protect:    s.cfg.Protect,
 		MaxSize:    s.cfg.MaxSize,
-	}, files)
+	}, files, nil, policy.Options{})
 	if err != nil {
 		return err
 	}
@@ -200,7 +200,8 @@ func selfTest(cfg Config) (*policy.Policy, error) {
 	}
 	rule := []byte("|" + cfg.SelfTest + "^\n") // that name only
 	open := func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(rule)), nil }
-	p, err := policy.Build(policy.Config{Default: cfg.Default}, []policy.File{{Name: selfTestFile, Open: open}})
+	p, err := policy.Build(context.Background(), policy.Config{Default: cfg.Default},
+		[]policy.File{{Name: selfTestFile, Open: open}}, nil, policy.Options{})
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package answer
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"net/netip"
@@ -57,7 +58,7 @@ func testPolicy(t testing.TB) *policy.Policy {
 			return io.NopCloser(bytes.NewBufferString(text)), nil
 		}})
 	}
-	p, err := policy.Build(cfg, files)
+	p, err := policy.Build(context.Background(), cfg, files, nil, policy.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

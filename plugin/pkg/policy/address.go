@@ -14,8 +14,8 @@ type addrRule struct {
 	verdict Verdict
 }
 
-// address says what an address in an answer is.
-func (p *Policy) address(a netip.Addr, stream bool) Verdict {
+// address says what an address in the answer to q is.
+func (p *Policy) address(a netip.Addr, q Query) Verdict {
 	if len(p.addrs) == 0 || !a.IsValid() {
 		return Verdict{}
 	}
@@ -23,7 +23,7 @@ func (p *Policy) address(a netip.Addr, stream bool) Verdict {
 	if !ok {
 		return Verdict{}
 	}
-	return p.act(p.addrs[i].verdict, ResponseIP, stream)
+	return p.act(p.addrs[i].verdict, ResponseIP, q.Stream)
 }
 
 // addrHits are the listed prefixes that hold prefix, longest first.

@@ -3,9 +3,12 @@ package policy
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"fmt"
+	"io"
 	"net/netip"
 	"slices"
+	"time"
 
 	"github.com/gaissmai/bart"
 
@@ -25,8 +28,26 @@ type Config struct {
 // File is one list in force.
 type File struct {
 	Name    string      // as in the drop folder: c2/feed.txt, allow/ours.txt
+	SHA256  string      // of the octets as they lie there, in hexadecimal; "": always read
+	Time    time.Time   // of its last change
 	Open    list.Source // gives the accepted octets, each time
-	Entries int         // about how many, so that room is made once; 0: not known
+	Entries int         // about how many; 0: not known
+}
+
+// ZoneFile is one response policy zone in force.
+type ZoneFile struct {
+	Name   string // as in the drop folder: rpz/feed.zone
+	SHA256 string // of the octets of the file and its parts; "": always read
+	Time   time.Time
+	Open   list.Source
+	Part   func(rel string) (io.ReadCloser, error) // opens what $INCLUDE names
+}
+
+// Options say where a Policy is built.
+type Options struct {
+	// Dir is the folder for the index and for what does not fit memory while
+	// building; "" keeps all in memory.
+	Dir string
 }
 
 // file is a File that was read.
@@ -66,7 +87,9 @@ type sample struct {
 // Build reads all files and makes a Policy of them. That what it made holds what
 // it read is checked on a sample; a refusal says which file, and the Policy in
 // force stays.
-func Build(cfg Config, files []File) (*Policy, error) {
+//
+// The zones are in order of precedence.
+func Build(ctx context.Context, cfg Config, files []File, zones []ZoneFile, o Options) (*Policy, error) {
 	entries := 0
 	for _, f := range files {
 		entries += f.Entries

@@ -38,7 +38,7 @@ func TestBuildRefuses(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			p, err := Build(tt.cfg, tt.files)
+			p, err := buildOf(tt.cfg, tt.files)
 			if p != nil || !errors.Is(err, tt.is) || err.Error() != tt.want {
 				t.Errorf("%v, %v; want %s", p, err, tt.want)
 			}
@@ -63,7 +63,7 @@ func TestCheckFindsFaults(t *testing.T) {
 	}
 	for what, tt := range faults {
 		t.Run(what, func(t *testing.T) {
-			p, err := Build(testConfig(), append(prefix, filesOf("c2/b.txt: other.example")...))
+			p, err := buildOf(testConfig(), append(prefix, filesOf("c2/b.txt: other.example")...))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -107,7 +107,7 @@ func TestMemory(t *testing.T) {
 		octets += len(name) + 2
 		fmt.Fprintln(&text, name)
 	}
-	p, err := Build(testConfig(), []File{{Name: "c2/a.txt", Open: source(text.String())}})
+	p, err := buildOf(testConfig(), []File{{Name: "c2/a.txt", Open: source(text.String())}})
 	if err != nil {
 		t.Fatal(err)
 	}

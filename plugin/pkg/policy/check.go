@@ -17,7 +17,7 @@ func (p *Policy) check(samples []sample) error {
 		var got Verdict
 		what := s.prefix.String()
 		if s.name != nil {
-			hits, got, what = p.hits(nil, s.name), p.find(s.name), dnsname.String(s.name)
+			hits, got, what = p.hits(nil, s.name), p.find(s.name, 0), dnsname.String(s.name)
 		} else {
 			hits, got = p.addrHits(s.prefix), p.prefixVerdict(s.prefix)
 		}

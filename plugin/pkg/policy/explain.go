@@ -44,6 +44,30 @@ func (e Explanation) String() string {
 	return s
 }
 
+// Asked is what an explanation is wanted of: a question, or an address in an
+// answer.
+type Asked struct {
+	Query
+	Addr netip.Addr // where it is valid, Name and Type are of no meaning
+}
+
+// ExplainMany is Explain of each, and reads each file once for all.
+func (p *Policy) ExplainMany(asked []Asked) (all []Explanation, err error) {
+	for _, a := range asked {
+		var e Explanation
+		if a.Addr.IsValid() {
+			e, err = p.ExplainAddr(a.Addr)
+		} else {
+			e, err = p.Explain(a.Query)
+		}
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, e)
+	}
+	return all, nil
+}
+
 // Explain finds the lines that match a name by reading again the files that have
 // some. That takes as long as reading takes: it is not for the query path.
 func (p *Policy) Explain(q Query) (Explanation, error) {
@@ -54,7 +78,7 @@ func (p *Policy) Explain(q Query) (Explanation, error) {
 		own := len(r.Name) == len(q.Name)
 		return dnsname.Labels(r.Name), r.Name != nil && dnsname.Under(q.Name, r.Name) && (own || r.Reach == list.Subtree)
 	}
-	v := p.act(p.find(q.Name), QName, q.Stream)
+	v := p.act(p.find(q.Name, q.Type), QName, q.Stream)
 	return p.explain(v, int(v.Labels), p.hits(nil, q.Name), match)
 }
 
@@ -67,7 +91,7 @@ func (p *Policy) ExplainAddr(a netip.Addr) (Explanation, error) {
 	match := func(r list.Rule) (size int, ok bool) {
 		return r.Prefix.Bits(), r.Name == nil && r.Prefix.Contains(a)
 	}
-	v, size := p.address(a, false), 0
+	v, size := p.address(a, Query{}), 0
 	if v.Rule.addr > 0 {
 		size = p.addrs[v.Rule.addr-1].prefix.Bits()
 	}

@@ -53,6 +53,8 @@
 package policy
 
 import (
+	"net/netip"
+
 	"github.com/gaissmai/bart"
 
 	"sinkhole/plugin/pkg/dnsname"
@@ -76,11 +78,12 @@ type Policy struct {
 	addrs []addrRule
 }
 
-// Query is what is asked. It knows no client.
+// Query is what is asked.
 type Query struct {
 	Name   []byte // wire form as package dnsname makes it
 	Type   uint16
-	Stream bool // came by TCP, DoT, DoH or DoQ
+	Stream bool       // came by TCP, DoT, DoH or DoQ
+	Client netip.Addr // for the client-ip triggers of zones and for nothing else; not valid: not known
 }
 
 // Decide says what to do with q. It allocates nothing, locks nothing and reads
@@ -89,12 +92,12 @@ func (p *Policy) Decide(q Query) Verdict {
 	if p == nil {
 		return Verdict{}
 	}
-	return p.act(p.find(q.Name), QName, q.Stream)
+	return p.act(p.find(q.Name, q.Type), QName, q.Stream)
 }
 
 // find looks up every suffix of name that may be listed, longest first. The
 // verdict lacks what act adds.
-func (p *Policy) find(whole []byte) (v Verdict) {
+func (p *Policy) find(whole []byte, qtype uint16) (v Verdict) {
 	name, own := whole, true
 	for labels := dnsname.Labels(name); labels > 0; labels-- {
 		if p.depths.has(labels) {

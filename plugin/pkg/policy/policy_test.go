@@ -2,6 +2,7 @@ package policy
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"net/netip"
@@ -41,9 +42,14 @@ func testConfig() Config {
 	return cfg
 }
 
+// buildOf builds in memory, without zones.
+func buildOf(cfg Config, files []File) (*Policy, error) {
+	return Build(context.Background(), cfg, files, nil, Options{})
+}
+
 func build(t testing.TB, text string) *Policy {
 	t.Helper()
-	p, err := Build(testConfig(), filesOf(text))
+	p, err := buildOf(testConfig(), filesOf(text))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -389,7 +395,7 @@ func TestNil(t *testing.T) {
 	if e, err := p.ExplainAddr(netip.MustParseAddr("192.0.2.1")); e.Decides != nil || err != nil {
 		t.Error("a nil Policy lists an address")
 	}
-	if empty, err := Build(Config{}, nil); err != nil || empty.Decide(q) != (Verdict{}) {
+	if empty, err := buildOf(Config{}, nil); err != nil || empty.Decide(q) != (Verdict{}) {
 		t.Errorf("a Policy of no files: %v, %v", empty.Decide(q), err)
 	}
 }
@@ -419,7 +425,7 @@ func TestStats(t *testing.T) {
 // TestDefaults: a category that nobody names is like the default, but for its name.
 func TestDefaults(t *testing.T) {
 	addr := netip.MustParseAddr("192.0.2.53")
-	p, err := Build(Config{
+	p, err := buildOf(Config{
 		Categories: []Category{{Name: "c2", EDEText: "botnet"}, {Name: "ads", Action: NODATA}},
 		Default:    Category{Action: NXDOMAIN, Addr4: addr, TTL: 60, EDE: -1, Record: true},
 	}, filesOf(`x/a.txt: a.example

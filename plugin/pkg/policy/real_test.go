@@ -40,7 +40,7 @@ func TestFormsOfOneList(t *testing.T) {
 		for _, n := range listed {
 			fmt.Fprintf(&text, line, dnsname.String(n))
 		}
-		p, err := Build(testConfig(), []File{{Name: "c2/a.txt", Open: source(text.String())}})
+		p, err := buildOf(testConfig(), []File{{Name: "c2/a.txt", Open: source(text.String())}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -70,7 +70,7 @@ func BenchmarkBuild(b *testing.B) {
 			b.ReportAllocs()
 			million.Entries = entries
 			for b.Loop() {
-				p, err := Build(testConfig(), []File{million})
+				p, err := buildOf(testConfig(), []File{million})
 				if err != nil {
 					b.Fatal(err)
 				}
@@ -85,7 +85,7 @@ func BenchmarkBuild(b *testing.B) {
 func BenchmarkDecide(b *testing.B) {
 	million := realList(b, "plain/real-million.txt.zst")
 	million.Entries = 1_000_000
-	p, err := Build(testConfig(), append([]File{million}, filesOf("allow/o.txt: good.example")...))
+	p, err := buildOf(testConfig(), append([]File{million}, filesOf("allow/o.txt: good.example")...))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -105,7 +105,7 @@ func BenchmarkDecide(b *testing.B) {
 // BenchmarkExplain finds one line of a million.
 func BenchmarkExplain(b *testing.B) {
 	million := realList(b, "plain/real-million.txt.zst")
-	p, err := Build(testConfig(), []File{million})
+	p, err := buildOf(testConfig(), []File{million})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -20,8 +20,8 @@ func (p *Policy) Review(q Query, m *dns.Msg) (v Verdict, at int) {
 	if p == nil {
 		return Verdict{}, 0
 	}
-	r := review{p: p, stream: q.Stream}
-	r.meet(p.act(p.find(q.Name), QName, q.Stream), 0)
+	r := review{p: p, q: q}
+	r.meet(p.act(p.find(q.Name, q.Type), QName, q.Stream), 0)
 	if r.v.Allowed || r.v.Blocks() || m == nil || m.Rcode != dns.RcodeSuccess && m.Rcode != dns.RcodeNameError {
 		return r.v, r.at
 	}
@@ -33,11 +33,11 @@ func (p *Policy) Review(q Query, m *dns.Msg) (v Verdict, at int) {
 
 // review is what an answer has revealed so far.
 type review struct {
-	p      *Policy
-	stream bool
-	room   []byte // of the name at hand
-	v      Verdict
-	at     int
+	p    *Policy
+	q    Query
+	room []byte // of the name at hand
+	v    Verdict
+	at   int
 }
 
 // meet takes the verdict on something met on the way, and tells whether it is
@@ -123,10 +123,10 @@ func (r *review) name(text string, t Trigger, at int) (blocks bool) {
 	if err != nil {
 		return false
 	}
-	return r.meet(r.p.act(r.p.find(name), t, r.stream), at)
+	return r.meet(r.p.act(r.p.find(name, r.q.Type), t, r.q.Stream), at)
 }
 
 func (r *review) address(ip net.IP, at int) (blocks bool) {
 	a, _ := netip.AddrFromSlice(ip)
-	return r.meet(r.p.address(a, r.stream), at)
+	return r.meet(r.p.address(a, r.q), at)
 }

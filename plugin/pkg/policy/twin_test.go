@@ -114,7 +114,7 @@ func quickDecide(t *testing.T, p *Policy, asked string) string {
 	var v Verdict
 	size := 0
 	if addr, err := netip.ParseAddr(asked); err == nil {
-		if v = p.address(addr, false); v.Rule.addr > 0 {
+		if v = p.address(addr, Query{}); v.Rule.addr > 0 {
 			size = p.addrs[v.Rule.addr-1].prefix.Bits()
 		}
 	} else {
@@ -190,7 +190,7 @@ func twinRules(data []byte) (rules []twinRule) {
 // compare asks a Policy and its twin the same.
 func compare(t *testing.T, data []byte, r *rand.Rand) {
 	rules := twinRules(data)
-	p, err := Build(testConfig(), filesSaying(rules, r))
+	p, err := buildOf(testConfig(), filesSaying(rules, r))
 	if err != nil {
 		t.Fatal(err)
 	}

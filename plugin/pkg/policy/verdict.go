@@ -4,19 +4,20 @@ package policy
 type Action uint8
 
 const (
-	Pass     Action = iota // nothing is listed
-	Sinkhole               // the category's address, or NODATA
-	NXDOMAIN               // the name does not exist
-	NODATA                 // the name has no such records
-	Refused                // REFUSED
-	Drop                   // no answer
-	Truncate               // over UDP an empty answer with TC; on a stream it is Passthru
-	Passthru               // recorded, and left alone
+	Pass      Action = iota // nothing is listed
+	Sinkhole                // the category's address, or NODATA
+	NXDOMAIN                // the name does not exist
+	NODATA                  // the name has no such records
+	Refused                 // REFUSED
+	Drop                    // no answer
+	Truncate                // over UDP an empty answer with TC; on a stream it is Passthru
+	Passthru                // recorded, and left alone
+	LocalData               // the rule says its answer itself; no category has this action
 )
 
 var actions = [...]string{
 	Pass: "pass", Sinkhole: "sinkhole", NXDOMAIN: "nxdomain", NODATA: "nodata",
-	Refused: "refused", Drop: "drop", Truncate: "truncate", Passthru: "passthru",
+	Refused: "refused", Drop: "drop", Truncate: "truncate", Passthru: "passthru", LocalData: "local-data",
 }
 
 // String is the word of the Corefile for a, and the label of metrics.
@@ -25,7 +26,7 @@ func (a Action) String() string { return actions[a] }
 // ParseAction reads the word that a category's action is.
 func ParseAction(word string) (Action, bool) {
 	for a, w := range actions {
-		if w == word && Action(a) != Pass {
+		if w == word && Action(a) != Pass && Action(a) != LocalData {
 			return Action(a), true
 		}
 	}
