@@ -1,5 +1,7 @@
 package policy
 
+import "net/netip"
+
 // Action is what a category does with a query for a listed name.
 type Action uint8
 
@@ -13,11 +15,12 @@ const (
 	Truncate                // over UDP an empty answer with TC; on a stream it is Passthru
 	Passthru                // recorded, and left alone
 	LocalData               // the rule says its answer itself; no category has this action
+	TCPOnly                 // Truncate of a zone's rule; on a stream there is no such rule
 )
 
 var actions = [...]string{
 	Pass: "pass", Sinkhole: "sinkhole", NXDOMAIN: "nxdomain", NODATA: "nodata",
-	Refused: "refused", Drop: "drop", Truncate: "truncate", Passthru: "passthru", LocalData: "local-data",
+	Refused: "refused", Drop: "drop", Truncate: "truncate", Passthru: "passthru", LocalData: "local-data", TCPOnly: "tcp-only",
 }
 
 // String is the word of the Corefile for a, and the label of metrics.
@@ -26,7 +29,7 @@ func (a Action) String() string { return actions[a] }
 // ParseAction reads the word that a category's action is.
 func ParseAction(word string) (Action, bool) {
 	for a, w := range actions {
-		if w == word && Action(a) != Pass && Action(a) != LocalData {
+		if w == word && Action(a) != Pass && Action(a) < LocalData {
 			return Action(a), true
 		}
 	}
@@ -42,9 +45,15 @@ const (
 	CNAME              // the target of a CNAME or DNAME in the answer
 	SVCB               // the target of an SVCB or HTTPS record
 	ResponseIP         // an address in the answer, or in a hint
+	ClientIP           // of a zone: who asks
+	NSDName            // of a zone: the name of a server of the name, or of a domain above it
+	NSIP               // of a zone: the address of such a server
 )
 
-var triggers = [...]string{NoTrigger: "none", QName: "qname", CNAME: "cname", SVCB: "svcb", ResponseIP: "response-ip"}
+var triggers = [...]string{
+	NoTrigger: "none", QName: "qname", CNAME: "cname", SVCB: "svcb", ResponseIP: "response-ip",
+	ClientIP: "client-ip", NSDName: "nsdname", NSIP: "nsip",
+}
 
 // String is the label of metrics.
 func (t Trigger) String() string { return triggers[t] }
@@ -65,13 +74,30 @@ type Verdict struct {
 	Trigger Trigger
 	Allowed bool   // Rule is of an allow file: the query is left alone whole
 	Labels  uint8  // of the listed name, a suffix of the name found; 0 in an address rule
-	Rule    RuleID // what decided; none where nothing is listed
+	Rule    RuleID // what decided; none where nothing is listed, and for a zone
 	Shadow  RuleID // of a shadow file, would have decided in place of Rule
+
+	Zone       uint16 // whose rule decided, from one in order of precedence; 0: no zone's
+	ShadowZone uint16 // the first disabled zone with a rule that would have decided
 }
 
 // Blocks tells whether there is an answer of ours, or none, in place of the
 // upstream's.
 func (v Verdict) Blocks() bool { return v.Action != Pass && v.Action != Passthru }
+
+// Whole tells whether the query is left alone whole: its name is allowed, or a
+// zone's rule lets it pass. Nothing that the answer reveals is looked at.
+func (v Verdict) Whole() bool { return v.Allowed || v.Zone > 0 && v.Action == Passthru }
+
+// Delegations are what the NSDNAME and NSIP triggers of zones look at. It is
+// asked only where a loaded zone has such triggers, and where one could decide.
+type Delegations interface {
+	// NS are the servers of the zone that a name is the apex of, in wire form;
+	// none where it is no apex. ok is false where that cannot be known.
+	NS(name []byte) (servers [][]byte, ok bool)
+	// Addrs are the addresses of a server.
+	Addrs(server []byte) (addrs []netip.Addr, ok bool)
+}
 
 // Category is the category of what decided, nil where nothing is listed and for
 // an allow file.
