@@ -45,11 +45,13 @@ type Config struct {
 	Lists      string            // the drop folder; "": lists in the state
 	Categories []policy.Category // in order of precedence
 	Default    policy.Category   // of those that the block does not name
+	Zones      []Zone            // response policy zones, in order of precedence
 	Settle     time.Duration
 	Shrink     int // percent of its entries that a list may lose; 0: any number
 	Protect    [][]byte
 	SelfTest   string // "": none
 	MaxSize    int64  // octets of an unpacked list
+	Verify     string // the public key that lists are signed with; "": they are not
 
 	selfTestAt option.Place
 }
@@ -107,11 +109,13 @@ var options = option.Grammar[block]{
 	"lists":     parseLists,
 	"max-size":  parseMaxSize,
 	"protect":   parseProtect,
+	"rpz":       parseZone,
 	"self-test": parseSelfTest,
 	"settle":    parseSettle,
 	"shrink":    parseShrink,
 	"state":     parseState,
 	"ttl":       parseTTL,
+	"verify":    parseVerify,
 }
 
 // categoryOptions is what may stand in the block of a category.
@@ -164,6 +168,10 @@ func (b *block) config() Config {
 // key is the same for two settings that are the same, wherever they stand.
 func (c Config) key() string {
 	c.selfTestAt = option.Place{}
+	c.Zones = slices.Clone(c.Zones)
+	for i := range c.Zones {
+		c.Zones[i].place = option.Place{}
+	}
 	return fmt.Sprintf("%+v", c)
 }
 
@@ -178,6 +186,11 @@ func parseState(t option.Tokens, b *block) error {
 		return err
 	}
 	return option.ReadState(t, b.shared)
+}
+
+func parseVerify(t option.Tokens, b *block) (err error) {
+	b.Verify, err = option.One(t, "a file with the public key of a minisign key pair")
+	return err
 }
 
 func parseSettle(t option.Tokens, b *block) (err error) {
@@ -282,7 +295,10 @@ func namesIn(path string) (names []string, err error) {
 	return names, nil
 }
 
-var errNoHost = errors.New("the root is above every name")
+var (
+	errNoHost = errors.New("the root is above every name")
+	errNoZone = errors.New("no name of a zone; want letters, digits, - _ .")
+)
 
 // nameOf is a name in wire form.
 func nameOf(text string) ([]byte, error) {

@@ -123,7 +123,7 @@ func TestParse(t *testing.T) {
 
 func TestParseRefuses(t *testing.T) {
 	const (
-		options    = "address, category, lists, max-size, protect, self-test, settle, shrink, state, ttl"
+		options    = "address, category, lists, max-size, protect, rpz, self-test, settle, shrink, state, ttl, verify"
 		ofCategory = "action, address, ede, ede-text, record, ttl"
 		addresses  = "an IPv4 address, an IPv6 address, or one of each"
 		actions    = "sinkhole, nxdomain, nodata, refused, drop, truncate or passthru"
@@ -133,7 +133,6 @@ func TestParseRefuses(t *testing.T) {
 	noFile := filepath.Join(t.TempDir(), "none")
 	for name, row := range map[string]struct{ corefile, want string }{
 		"an unknown option":         {"sinkhole {\nantwort 192.0.2.1\n}", `Testfile:2 - Error during parsing: unknown option "antwort"; want one of ` + options},
-		"zones are read later":      {"sinkhole {\nrpz local.rpz\n}", `Testfile:2 - Error during parsing: unknown option "rpz"; want one of ` + options},
 		"arguments":                 {"sinkhole example.org", `Testfile:1 - Error during parsing: sinkhole takes a block, got ["example.org"]`},
 		"twice":                     {"sinkhole\nsinkhole", `Testfile:2 - Error during parsing: sinkhole stands twice in this server block; want it once`},
 		"lists without a directory": {"sinkhole {\nlists\n}", `Testfile:2 - Error during parsing: lists : want a directory`},
