@@ -94,7 +94,7 @@ func (s *Sinkhole) collect(to chan<- prometheus.Metric, now time.Time) {
 			gauge(entriesDesc, float64(f.InForce.Entries), category, file)
 			gauge(ageDesc, max(0, now.Sub(f.InForce.Time).Seconds()), category, file)
 		}
-		if j, ok := f.Detail.(judged); ok {
+		if j, ok := f.Detail.(list.Result); ok {
 			gauge(linesDesc, float64(j.GuardRefused), category, file, "guard")
 			gauge(linesDesc, float64(j.Refused-j.GuardRefused), category, file, "unreadable")
 		}
@@ -113,6 +113,6 @@ func optionsOf(f dropdir.File) list.Options {
 	if f.InForce != nil && f.InForce.Detail != nil {
 		detail = f.InForce.Detail
 	}
-	j, _ := detail.(judged)
+	j, _ := detail.(list.Result)
 	return j.Options
 }

@@ -141,18 +141,12 @@ func (s *Sinkhole) Close() error {
 	return nil
 }
 
-// judged is what Read found in one version of a file.
-type judged struct {
-	list.Result
-	err error
-}
-
 // read judges one version of a list, by the very rules by which policy.Build
 // will read it.
 func (s *Sinkhole) read(v dropdir.Reading) (entries int, detail any, err error) {
 	_, allow, _ := policy.CategoryOf(v.Name)
 	res, err := list.Read(dropdir.Told(v.Name), v.Open, s.reading(allow), func(list.Rule) {})
-	return res.Entries, judged{res, err}, err
+	return res.Entries, res, err
 }
 
 func (s *Sinkhole) reading(allow bool) list.ReadOptions {
@@ -220,35 +214,18 @@ func tell(f dropdir.File) {
 		return
 	}
 	log.Warningf("%s: %s", name, f)
-	listRefused.WithLabelValues(categoryOf(f), dropdir.Told(f.Name), refusalOf(f)).Inc()
+	listRefused.WithLabelValues(categoryOf(f), dropdir.Told(f.Name), f.Refusal(refusals)).Inc()
 }
 
 // refusals are the labels of what refuses a list as a whole.
-var refusals = []struct {
-	err   error
-	label string
-}{
-	{list.ErrEmpty, "empty"},
-	{list.ErrHTML, "html"},
-	{list.ErrBinary, "binary"},
-	{list.ErrUnreadable, "unreadable"},
-	{list.ErrNoEntry, "unreadable"},
-	{list.ErrBroken, "broken"},
-	{list.ErrSize, "size"},
-}
-
-func refusalOf(f dropdir.File) string {
-	if f.Held {
-		return "shrink"
-	}
-	if j, ok := f.Detail.(judged); ok {
-		for _, r := range refusals {
-			if errors.Is(j.err, r.err) {
-				return r.label
-			}
-		}
-	}
-	return "other"
+var refusals = []dropdir.Label{
+	{Err: list.ErrEmpty, Word: "empty"},
+	{Err: list.ErrHTML, Word: "html"},
+	{Err: list.ErrBinary, Word: "binary"},
+	{Err: list.ErrUnreadable, Word: "unreadable"},
+	{Err: list.ErrNoEntry, Word: "unreadable"},
+	{Err: list.ErrBroken, Word: "broken"},
+	{Err: list.ErrSize, Word: "size"},
 }
 
 // cause is what the operating system said, without operation and path.

@@ -34,7 +34,7 @@ func (s *Sinkhole) Warnings() []string {
 	all := s.folder.Warnings()
 	told := 0
 	for _, f := range s.folder.Files() {
-		j, _ := f.Detail.(judged)
+		j, _ := f.Detail.(list.Result)
 		if f.State != dropdir.InForce || f.Entries > 0 {
 			continue
 		}
@@ -43,7 +43,7 @@ func (s *Sinkhole) Warnings() []string {
 		}
 		what := "refused are all its lines"
 		if j.PassedOver > 0 {
-			what = "passed over are " + passedOver(j.Result)
+			what = "passed over are " + passedOver(j)
 		}
 		all = append(all, fmt.Sprintf("%s: in force without one entry; %s", dropdir.Printable(f.Name), what))
 	}
@@ -64,8 +64,8 @@ func (s *Sinkhole) Look(ctx context.Context, accept string) ([]control.List, err
 func statusOf(files []dropdir.File, sentences int, now time.Time) []control.List {
 	all := make([]control.List, len(files))
 	for i, f := range files {
-		j, _ := f.Detail.(judged)
-		all[i] = listOf(dropdir.Told(f.Name), j.Result, sentences)
+		j, _ := f.Detail.(list.Result)
+		all[i] = listOf(dropdir.Told(f.Name), j, sentences)
 		l := &all[i]
 		l.Category, l.State, l.Entries, l.SHA256, l.Reason = categoryOf(f), f.State, f.Entries, f.SHA256, f.Reason
 		if f.State == dropdir.InForce && j.Options.Shadow && l.Category != allowCategory {

@@ -100,16 +100,10 @@ func (f *folder) missing() bool {
 // errFolder: a file in the wrong place says nothing, and its owner thinks it does.
 var errFolder = fmt.Errorf("lies in no folder of clients; want one of %s", strings.Join(subscriber.Folders(), ", "))
 
-// judged is what reading one version of a file found.
-type judged struct {
-	subscriber.Result
-	err error
-}
-
 // readFile judges one version of a class file.
 func readFile(v dropdir.Reading) (entries int, detail any, err error) {
 	res, err := readEntries(v.Name, v.Open, func(subscriber.Entry) {})
-	return res.Entries, judged{res, err}, err
+	return res.Entries, res, err
 }
 
 func readEntries(rel string, open func() (io.ReadCloser, error), emit func(subscriber.Entry)) (subscriber.Result, error) {
@@ -195,5 +189,5 @@ func tell(f dropdir.File) {
 		return
 	}
 	log.Warningf("%s: %s", name, f)
-	filesRefused.WithLabelValues(labelOf(f), refusalOf(f)).Inc()
+	filesRefused.WithLabelValues(labelOf(f), f.Refusal(refusals)).Inc()
 }

@@ -65,7 +65,7 @@ func (s *Subscribers) Look(ctx context.Context, accept string) ([]control.List, 
 func statusOf(files []dropdir.File, now time.Time) []control.List {
 	all := make([]control.List, len(files))
 	for i, f := range files {
-		j, _ := f.Detail.(judged)
+		j, _ := f.Detail.(subscriber.Result)
 		l := control.List{
 			File:         prefix + f.Name,
 			Category:     labelOf(f),
@@ -101,32 +101,15 @@ func labelOf(f dropdir.File) string {
 }
 
 // refusals are the labels of what refuses a file as a whole.
-var refusals = []struct {
-	err   error
-	label string
-}{
-	{errFolder, "folder"},
-	{subscriber.ErrEmpty, "empty"},
-	{subscriber.ErrHTML, "html"},
-	{subscriber.ErrBinary, "binary"},
-	{subscriber.ErrUnreadable, "unreadable"},
-	{subscriber.ErrLine, "line"},
-	{subscriber.ErrBroken, "broken"},
-	{subscriber.ErrSize, "size"},
-}
-
-func refusalOf(f dropdir.File) string {
-	if f.Held {
-		return "shrink"
-	}
-	if j, ok := f.Detail.(judged); ok {
-		for _, r := range refusals {
-			if errors.Is(j.err, r.err) {
-				return r.label
-			}
-		}
-	}
-	return "other"
+var refusals = []dropdir.Label{
+	{Err: errFolder, Word: "folder"},
+	{Err: subscriber.ErrEmpty, Word: "empty"},
+	{Err: subscriber.ErrHTML, Word: "html"},
+	{Err: subscriber.ErrBinary, Word: "binary"},
+	{Err: subscriber.ErrUnreadable, Word: "unreadable"},
+	{Err: subscriber.ErrLine, Word: "line"},
+	{Err: subscriber.ErrBroken, Word: "broken"},
+	{Err: subscriber.ErrSize, Word: "size"},
 }
 
 // cause is what the operating system said, without operation and path.

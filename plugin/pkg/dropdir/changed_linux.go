@@ -5,11 +5,11 @@ import (
 	"syscall"
 )
 
-// changed is when a file's octets or its inode last changed. Nobody can set it,
-// as cp -p, touch and rsync -t set the time of the octets.
-func changed(info fs.FileInfo) syscall.Timespec {
+// changed is when a file's octets or its inode last changed, in nanoseconds.
+// Nobody can set it, as cp -p, touch and rsync -t set the time of the octets.
+func changed(info fs.FileInfo) int64 {
 	if st, ok := info.Sys().(*syscall.Stat_t); ok {
-		return st.Ctim
+		return st.Ctim.Nano()
 	}
-	return syscall.Timespec{}
+	return 0
 }

@@ -23,6 +23,23 @@
 // again until it changes; its last good version stays in force. One that is gone
 // from the folder leaves the set, unless the folder itself is gone.
 //
+// # Parts
+//
+// A file may ask for others beside it (Reading.Part), as a zone does with
+// $INCLUDE. They belong to its version: they are copied with it, and when one of
+// them changes the file is read again, once all of them rest.
+//
+//	rpz/ours.zone           SHA-256 a1.. of the file
+//	  rpz/hosts.inc         b2..
+//	version                 SHA-256 of "a1..\nb2.. \"rpz/hosts.inc\"\n"
+//
+// # A start
+//
+// The index in the state keeps of each file how it was when it was read: inode,
+// size and times (identity.go). A file that is still so is neither opened nor
+// judged: with five million names in force, Start takes as long as Apply does.
+// The copies are proven afterwards, by and by (Folder.prove).
+//
 // # Bounds
 //
 //	entries  100,000   of the folder, those passed over too (maxSeen)
@@ -36,7 +53,8 @@
 //
 // A look at ten thousand resting files takes a tenth of a second (BenchmarkLook),
 // most of it calls of stat. A new version is read four times: by the hash, twice
-// by a reader of lists, by the copy.
+// by a reader of lists, by the copy. Many copies are put on the disk by one call
+// of syncfs: one of fsync each took 2 ms (sync_linux.go).
 package dropdir
 
 import (
@@ -70,13 +88,23 @@ type Options struct {
 	// none for itself: it is read only where Reading.Part asks for it. nil: none is.
 	Part func(rel string) bool
 	// Verify, where there is one, says whether a version may count at all, before
-	// it is read. A file whose name ends in SignatureSuffix is a part then. serial
-	// is kept with the name, also over the file's going; had is the greatest that
-	// was kept so far, and a version of a lower one is refused.
-	Verify func(r Reading, had uint64) (serial uint64, err error)
+	// it is read; the signature is a part, NAME and SignatureSuffix. serial is kept
+	// with the name, also when the file goes: a version of a lower one is refused.
+	Verify func(r Reading) (serial uint64, err error)
 	// Read judges one version of a file. An error refuses it whole; detail is
 	// kept and handed back in File and Version.
 	Read func(r Reading) (entries int, detail any, err error)
+	// Thaw, where there is one, gives back a detail that was kept in the state as
+	// JSON, so that what an earlier process has judged is not judged again. Key
+	// says by which rules Read judges: another one has all judged anew.
+	Thaw func(text []byte) (detail any, err error)
+	Key  string
+	// Expires, where there is one, tells by its detail for how long a version
+	// counts after its time; 0: for ever. An older one lapses: it leaves the set
+	// until the file is renewed.
+	Expires func(detail any) time.Duration
+	// Now is the clock on the wall; nil: time.Now.
+	Now func() time.Time
 	// Apply puts a set of versions in force, sorted by name. On an error the set
 	// before stays in force, the error is shown, and the next look tries again.
 	Apply func(ctx context.Context, in []Version) error
@@ -114,6 +142,8 @@ type Version struct {
 	Entries  int       // as Read counted them
 	Detail   any       // as Read gave it
 	LastGood bool      // the folder holds another version, or none that can be read
+
+	content content
 }
 
 // The states of a File.
@@ -131,10 +161,18 @@ type File struct {
 	SHA256  string // of the same
 	Time    time.Time
 	Reason  string   // why the newest version is not in force
-	Held    bool     // nothing but the shrink guard holds the newest version back
+	Err     error    // the same, as Read or Verify said it; ErrHeld, ErrLapsed, ErrSerial, ErrSize, ErrSize
 	Detail  any      // of the newest version that was read
 	InForce *Version // nil: none
 }
+
+// Why a file is not in force, beside what Read and Verify say.
+var (
+	ErrHeld   = errors.New("nothing but the shrink guard holds it back")
+	ErrLapsed = errors.New("older than it says that it counts for")
+	ErrSerial = errors.New("a serial must not fall")
+	ErrSize   = errors.New("over the size limit")
+)
 
 // ErrNoFile: the file to accept is not in the folder.
 var ErrNoFile = errors.New("no such file in the folder")
@@ -146,6 +184,8 @@ type Folder struct {
 
 	look    sync.Mutex // one look at a time; guards what follows
 	entries map[string]*entry
+	parts   map[string]*entry
+	serials map[string]uint64
 	last    walked // what the last walk found
 	device  uint64 // the file system of the folder when it was last there
 
@@ -155,6 +195,8 @@ type Folder struct {
 	applyAgain time.Time // when it is tried again
 
 	named      map[string]bool // copies that the index in the state names
+	unproven   []string        // files of which no copy has been read in this process
+	proveAt    time.Time       // when that is done
 	unsaved    bool            // the index is not what is in force
 	stateErr   error           // why the state cannot be written to
 	stateAgain time.Time       // when that is tried again
@@ -180,18 +222,23 @@ func New(o Options) *Folder {
 	if o.Want == nil {
 		o.Want = func(string) bool { return true }
 	}
-	f := &Folder{o: o, store: store{o.State}, entries: map[string]*entry{}}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	f := &Folder{o: o, store: store{o.State}, entries: map[string]*entry{}, parts: map[string]*entry{}, serials: map[string]uint64{}}
 	f.shown.Store(&shown{})
 	return f
 }
 
 // Start takes the last good versions from the state, looks at the folder, and
-// returns once Apply has run. Files without a last good version are read at
-// once, whether they rest or not.
+// returns once Apply has run. What lies there as an earlier process read it is
+// not read again. Files without a last good version are read at once, whether
+// they rest or not.
 func (f *Folder) Start(ctx context.Context) error {
 	f.look.Lock()
 	defer f.look.Unlock()
 	f.recall()
+	f.proveAt = time.Now().Add(proveAfter)
 	if err := f.round(ctx, time.Now(), haste{starting: true}); err != nil {
 		return err
 	}

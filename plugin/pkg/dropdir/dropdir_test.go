@@ -176,6 +176,13 @@ func (s *stage) look(accept string) {
 	}
 }
 
+// prove is the look of follow that reads the copies.
+func (s *stage) prove() {
+	s.t.Helper()
+	s.f.proveAt = time.Time{}
+	s.glance()
+}
+
 // glance is a look of follow: what does not rest is left alone.
 func (s *stage) glance() {
 	s.t.Helper()
@@ -536,6 +543,7 @@ func TestBrokenState(t *testing.T) {
 			damage(t, s.o.State)
 			s.start()
 			s.want(map[string]string{"malware/a.txt": "one\n"})
+			s.prove()
 			s.write("malware/a.txt", "bad\n")
 			s.start()
 			s.want(map[string]string{"malware/a.txt": "one\n"})

@@ -3,6 +3,7 @@ package dropdir
 import (
 	"context"
 	"path"
+	"strings"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -88,13 +89,17 @@ func (f *Folder) next(ctx context.Context) (due, free time.Time) {
 	f.look.Lock()
 	defer f.look.Unlock()
 	begun := time.Now()
+	on, more := f.prove(ctx, begun)
 	f.round(ctx, begun, haste{}) // it fails when ctx ends, and so does follow
 	due = begun.Add(walkEvery)
 	if f.last.err != nil {
 		due = begun.Add(awayEvery)
 	}
+	if more && on.Before(due) {
+		due = on
+	}
 	for _, e := range f.entries {
-		if d := e.due(f.o.Settle); !e.gone && e.unread() && d.After(begun) && d.Before(due) {
+		if d := f.due(e); !e.gone && f.unread(e) && d.After(begun) && d.Before(due) {
 			due = d
 		}
 	}
@@ -115,5 +120,5 @@ func tells(ev fsnotify.Event) bool {
 	if ev.Has(fsnotify.Create) || ev.Has(fsnotify.Rename) || ev.Has(fsnotify.Remove) {
 		return true
 	}
-	return !passedOver(path.Base(ev.Name))
+	return !passedOver(strings.TrimSuffix(path.Base(ev.Name), SignatureSuffix))
 }

@@ -170,11 +170,6 @@ func cause(err error) string {
 	return err.Error()
 }
 
-// same: nothing tells these two apart; it is the same file, not written to.
-func same(a, b fs.FileInfo) bool {
-	return os.SameFile(a, b) && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime()) && a.Mode() == b.Mode() && changed(a) == changed(b)
-}
-
 // errChanged: the file is another than the one that was opened.
 var errChanged = errors.New("it changes while it is read")
 
@@ -221,30 +216,33 @@ func sumOf(r io.Reader) (string, error) {
 	return hex.EncodeToString(h.Sum(nil)), err
 }
 
-// proven reads a file to the end and fails there when it was not the one with
+// proven reads a file to the end, and fails there when it was not the one with
 // this hash.
 type proven struct {
 	file *os.File
 	h    hash.Hash
 	sum  string
+	fail error // what it says then
 }
 
 func (p *proven) Read(b []byte) (int, error) {
 	n, err := p.file.Read(b)
 	p.h.Write(b[:n])
 	if err == io.EOF && hex.EncodeToString(p.h.Sum(nil)) != p.sum {
-		return n, fmt.Errorf("%s: its accepted version has no copy, and %w", path.Base(p.file.Name()), errChanged)
+		return n, p.fail
 	}
 	return n, err
 }
 
 func (p *proven) Close() error { return p.file.Close() }
 
-// openVersion opens the copy of an accepted version or, where there is none,
-// the file itself if it still is that version.
+var errCopy = errors.New("its copy in the state is broken")
+
+// openVersion opens the copy of accepted octets or, where there is none, the
+// file itself if it still holds them.
 func (f *Folder) openVersion(name, sum string) (io.ReadCloser, error) {
 	if file, err := f.store.open(sum); err == nil {
-		return file, nil
+		return &proven{file, sha256.New(), sum, fmt.Errorf("%s: %w", Printable(name), errCopy)}, nil
 	}
 	dir, err := openFolder(f.o.Dir)
 	if err != nil {
@@ -255,7 +253,18 @@ func (f *Folder) openVersion(name, sum string) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &proven{file: file, h: sha256.New(), sum: sum}, nil
+	fail := fmt.Errorf("%s: its accepted version has no copy, and %w", Printable(path.Base(name)), errChanged)
+	return &proven{file, sha256.New(), sum, fail}, nil
+}
+
+// openPart opens a part of an accepted version.
+func (f *Folder) openPart(c content, rel string) (io.ReadCloser, error) {
+	for _, p := range c.parts {
+		if string(p.Name) == rel {
+			return f.openVersion(rel, p.Sum)
+		}
+	}
+	return nil, &fs.PathError{Op: "open", Path: rel, Err: fs.ErrNotExist}
 }
 
 // exists: there is something of this name that a look would find.

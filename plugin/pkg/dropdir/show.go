@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -40,25 +41,36 @@ func (f *Folder) show() {
 // fileOf is what others see of an entry; one that was never read is not seen.
 func (f *Folder) fileOf(e *entry) (File, bool) {
 	n := e.newest
-	file := File{Name: e.name, Entries: n.entries, SHA256: n.sum, Time: n.time, Reason: n.why, Held: n.held, Detail: n.detail}
+	file := File{Name: e.name, Entries: n.entries, SHA256: n.sum, Time: n.time, Reason: n.why, Err: n.err, Detail: n.detail}
 	switch {
 	case f.last.err != nil:
-		file.Reason = "the folder " + f.awayText()
+		file.Reason, file.Err = "the folder "+f.awayText(), f.last.err
 	case e.next != nil && f.applyErr != nil:
-		file.Reason = "accepted, and not put in force: " + f.applyErr.Error()
+		file.Reason, file.Err = "accepted, and not put in force: "+f.applyErr.Error(), f.applyErr
 	}
 	if e.force == nil {
 		file.State = Refused
 		return file, file.Reason != ""
 	}
 	v := f.inSet(e)
-	file.InForce = &v
 	file.Entries, file.SHA256, file.Time = v.Entries, v.SHA256, v.Time
+	if e.lapsed {
+		file.State, file.Err = Refused, ErrLapsed
+		file.Reason = strings.TrimPrefix(file.Reason+"; "+f.lapsedText(v), "; ")
+		return file, true
+	}
+	file.InForce = &v
 	file.State = InForce
 	if v.LastGood {
 		file.State = LastGood
 	}
 	return file, true
+}
+
+// lapsedText says why a version does not count any more.
+func (f *Folder) lapsedText(v Version) string {
+	return fmt.Sprintf("not renewed since %s, and it expires after %s: none of its %s is in force until it is",
+		v.Time.UTC().Format("2006-01-02 15:04"), f.o.Expires(v.Detail), entriesText(v.Entries))
 }
 
 // awayText says why the folder is not followed, in words that fit behind it.
@@ -93,6 +105,7 @@ func (f *Folder) folderWarnings() (all []string) {
 	if f.stateErr != nil {
 		tell("%s: last good versions cannot be kept: %s; what came without a copy is in force until the server stops", Printable(f.o.State), cause(f.stateErr))
 	}
+	all = append(all, f.copyWarnings()...)
 	if f.watchErr != nil {
 		tell("%s: changes are found by a look every %s only: %v", dir, walkEvery, f.watchErr)
 	}
@@ -121,6 +134,25 @@ func (f *Folder) staying() string {
 	return fmt.Sprintf("the last good versions of %d files with %d entries stay in force", files, entries)
 }
 
+// copyWarnings are about copies that do not hold what was put into them: a disk
+// that fails, or a hand in the state.
+func (f *Folder) copyWarnings() (all []string) {
+	for _, e := range f.sorted() {
+		if e.broken != "" {
+			all = append(all, fmt.Sprintf("%s: %v; %s", Printable(e.name), errCopy, e.broken))
+		}
+	}
+	return few(all)
+}
+
+// few cuts warnings after maxTold.
+func few(all []string) []string {
+	if more := len(all) - maxTold; more > 0 {
+		all = append(all[:maxTold], fmt.Sprintf("and %d more files like these", more))
+	}
+	return all
+}
+
 // fileWarnings are about single files. While the folder is away, it is the one
 // thing to say.
 func (f *Folder) fileWarnings(files []File) (all []string) {
@@ -133,15 +165,12 @@ func (f *Folder) fileWarnings(files []File) (all []string) {
 		}
 	}
 	for _, e := range f.sorted() {
-		if e.unread() && !e.first.IsZero() && e.since.Sub(e.first) > restlessAfter {
+		if f.unread(e) && !e.first.IsZero() && e.since.Sub(e.first) > restlessAfter {
 			all = append(all, fmt.Sprintf("%s: has been changing for %s; it is read once it rests for %s",
 				Printable(e.name), e.since.Sub(e.first).Round(time.Second), f.o.Settle))
 		}
 	}
-	if more := len(all) - maxTold; more > 0 {
-		all = append(all[:maxTold], fmt.Sprintf("and %d more files like these", more))
-	}
-	return all
+	return few(all)
 }
 
 // String says in words that fit behind the file's name what became of it.
@@ -156,6 +185,24 @@ func (f File) String() string {
 		return "refused: " + f.Reason
 	}
 	return "gone, and its entries with it"
+}
+
+// Label is the word that metrics have for an error.
+type Label struct {
+	Err  error
+	Word string
+}
+
+// Refusal is the label of why the newest version is not in force: the first of
+// labels that it is, of what is refused here, or "other".
+func (f File) Refusal(labels []Label) string {
+	ours := []Label{{ErrHeld, "shrink"}, {ErrLapsed, "expired"}, {ErrSerial, "serial"}, {ErrSize, "size"}}
+	for _, l := range slices.Concat(ours, labels) {
+		if errors.Is(f.Err, l.Err) {
+			return l.Word
+		}
+	}
+	return "other"
 }
 
 func entriesText(n int) string {

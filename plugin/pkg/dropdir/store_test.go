@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -16,51 +17,73 @@ const (
 )
 
 func TestIndex(t *testing.T) {
-	all := []kept{
-		{"malware/a.txt", sumA, 12, time.Unix(1795335240, 0)},
-		{"odd \"\n\xff 日本", sumB, 0, time.Unix(-31611600000, 0)},
+	x := index{
+		Device: 7,
+		Key:    "rules of today",
+		Files: []kept{
+			{Name: "malware/a.txt", Octets: sumA, Entries: 12, Time: 1795335240,
+				As: &identity{Inode: 42, Size: 180, Time: 1, Changed: -2}, Detail: []byte(`{"Entries":12}`)},
+			{Name: "odd \"\n\xff 日本", Octets: sumB, Time: -31611600000,
+				Parts: []part{{"rpz/a.inc", sumA}, {"rpz/gone.inc", ""}},
+				Uses:  []keptUse{{"rpz/a.inc", &identity{Inode: 1}}, {"rpz/gone.inc", nil}}},
+		},
+		Serials: []serial{{"malware/a.txt", 1<<64 - 1}},
 	}
-	text := formatIndex(7, all)
+	text, err := x.format()
+	must(t, err)
 	_, body, _ := strings.Cut(string(text), "\n")
-	want := "device 7\n" +
-		sumA + " 12 1795335240 \"malware/a.txt\"\n" +
-		sumB + " 0 -31611600000 \"odd \\\"\\n\\xff 日本\"\n"
+	want := `{"device":7,"key":"rules of today","files":[` +
+		`{"name":"\"malware/a.txt\"","octets":"` + sumA + `","entries":12,"time":1795335240,` +
+		`"as":{"inode":42,"size":180,"time":1,"changed":-2},"detail":{"Entries":12}},` +
+		`{"name":"\"odd \\\"\\n\\xff \\u65e5\\u672c\"","octets":"` + sumB + `",` +
+		`"parts":[{"name":"\"rpz/a.inc\"","sha256":"` + sumA + `"},{"name":"\"rpz/gone.inc\""}],` +
+		`"entries":0,"time":-31611600000,"uses":[{"name":"\"rpz/a.inc\"","as":{"inode":1,"size":0,"time":0,"changed":0}},{"name":"\"rpz/gone.inc\""}]}` +
+		`],"serials":[{"name":"\"malware/a.txt\"","serial":18446744073709551615}]}`
 	if body != want {
-		t.Errorf("the index is\n%swant\n%s", body, want)
+		t.Errorf("the index is\n%s\nwant\n%s", body, want)
 	}
-	device, got, err := parseIndex(text)
-	if err != nil || device != 7 || !slices.Equal(got, all) {
-		t.Errorf("it reads as %d %v (%v), want 7 %v", device, got, err, all)
+	got, err := parseIndex(text)
+	if err != nil || !reflect.DeepEqual(got, x) {
+		t.Errorf("it reads as %+v (%v), want %+v", got, err, x)
 	}
 	for i := range text {
 		broken := bytes.Clone(text)
 		broken[i] ^= 1
-		if _, _, err := parseIndex(broken); err == nil {
+		if _, err := parseIndex(broken); err == nil {
 			t.Errorf("a flipped bit in octet %d is not noticed", i)
 		}
-		if _, _, err := parseIndex(text[:i]); err == nil {
+		if _, err := parseIndex(text[:i]); err == nil {
 			t.Errorf("an index cut off at %d is not noticed", i)
 		}
 	}
 }
 
 // FuzzIndex gives a body its right hash, and wants what can be read to be
-// written and read as the same again.
+// written and read as the same again, and to name no file outside the store.
 func FuzzIndex(f *testing.F) {
-	f.Add([]byte("device 7\n" + sumA + " 12 1795335240 \"malware/a.txt\"\n"))
-	f.Add([]byte(sumB + " 1 -1 `a`\n\n"))
+	f.Add([]byte(`{"device":7,"files":[{"name":"\"malware/a.txt\"","octets":"` + sumA + `","entries":12,"time":1}]}`))
+	f.Add([]byte(`{"files":[{"name":"\"a\"","octets":"../../etc/passwd"}]}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		sum, _ := sumOf(bytes.NewReader(body))
-		device, all, err := parseIndex(append([]byte(indexTitle+sum+"\n"), body...))
+		x, err := parseIndex(append([]byte(indexTitle+sum+"\n"), body...))
 		if err != nil {
 			return
 		}
-		device2, again, err := parseIndex(formatIndex(device, all))
-		same := func(a, b kept) bool {
-			return a.name == b.name && a.sum == b.sum && a.entries == b.entries && a.time.Equal(b.time)
+		for _, k := range x.Files {
+			for _, sum := range contentOf(k.Octets, k.Parts).sums() {
+				if len(sum) != sumLen || strings.ContainsAny(sum, "/.") {
+					t.Errorf("%q is no name of a copy", sum)
+				}
+			}
 		}
-		if err != nil || device2 != device || !slices.EqualFunc(all, again, same) {
-			t.Errorf("%d %v is read again as %d %v (%v)", device, all, device2, again, err)
+		text, err := x.format()
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := parseIndex(text)
+		text2, err2 := again.format()
+		if err != nil || err2 != nil || !bytes.Equal(text, text2) {
+			t.Errorf("%s is read again as %s (%v)", text, text2, err)
 		}
 	})
 }
@@ -89,7 +112,7 @@ func TestSweep(t *testing.T) {
 		old := time.Now().Add(-2 * strayAfter)
 		must(t, os.Chtimes(s.path(name), old, old))
 	}
-	s.sweep([]kept{{name: "a", sum: sumA}}, time.Now())
+	s.sweep(map[string]bool{sumA: true}, time.Now())
 	var left []string
 	entries, _ := os.ReadDir(s.dir)
 	for _, e := range entries {

@@ -26,25 +26,13 @@ const (
 	readAtOnce = 1024
 )
 
-// found is one file as a walk saw it.
-type found struct {
-	info fs.FileInfo // nil: it cannot be opened
-	why  string      // why it cannot
-}
-
-func (a found) same(b found) bool {
-	if a.info == nil || b.info == nil {
-		return a.info == nil && b.info == nil && a.why == b.why
-	}
-	return same(a.info, b.info)
-}
-
 // walked is what a walk saw.
 type walked struct {
 	err     error // the folder itself is not there, or cannot be read
 	device  uint64
 	entries int // in the folder itself, those passed over too
 	files   map[string]found
+	parts   map[string]found
 	blind   map[string]error // folders inside that cannot be read, "" the folder itself
 	over    bool             // maxSeen ended the walk
 	took    time.Duration
@@ -71,15 +59,16 @@ type walker struct {
 	folder
 	walked
 	want  func(rel string) bool
+	part  func(rel string) bool
 	watch func(dir string)
 	seen  int
 }
 
 // walk looks at all of the folder. watch is called for each folder before its
 // names are read, so that nothing comes in unnoticed between the two.
-func walk(d folder, want func(rel string) bool, watch func(dir string)) walked {
-	w := &walker{folder: d, want: want, watch: watch}
-	w.files, w.blind = map[string]found{}, map[string]error{}
+func walk(d folder, want, part func(rel string) bool, watch func(dir string)) walked {
+	w := &walker{folder: d, want: want, part: part, watch: watch}
+	w.files, w.parts, w.blind = map[string]found{}, map[string]found{}, map[string]error{}
 	if info, err := d.root.Stat("."); err == nil {
 		w.device = deviceOf(info)
 	}
@@ -130,7 +119,7 @@ func (w *walker) entry(rel string, e fs.DirEntry, depth int) error {
 		w.over = true
 		return errOver
 	}
-	if passedOver(e.Name()) {
+	if passedOver(strings.TrimSuffix(e.Name(), SignatureSuffix)) {
 		return nil
 	}
 	t := e.Type()
@@ -150,16 +139,20 @@ func (w *walker) entry(rel string, e fs.DirEntry, depth int) error {
 	if !w.want(rel) {
 		return nil
 	}
+	into := w.files
+	if w.part(rel) {
+		into = w.parts
+	}
 	info, err := w.stat(rel)
 	if err == nil {
 		err = regular(info)
 	}
 	switch link := t == fs.ModeSymlink; {
 	case err == nil:
-		w.files[rel] = found{info: info}
+		into[rel] = foundOf(info)
 	case !link && errors.Is(err, fs.ErrNotExist): // gone since
 	default:
-		w.files[rel] = found{why: whyNot(err, link)}
+		into[rel] = found{why: whyNot(err, link)}
 	}
 	return nil
 }
