@@ -39,8 +39,17 @@
 package feed
 
 import (
+	"context"
+	"maps"
+	"math/rand/v2"
 	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
 	"time"
+
+	"github.com/miekg/dns"
 )
 
 // Primary is a server that gives the zone away.
@@ -84,32 +93,6 @@ type Event struct {
 	Failure *Failure // nil: the zone has come
 }
 
-// Failure is why a refresh failed at one primary.
-type Failure struct {
-	Primary string // its address
-	Reason  Reason
-	Text    string
-	At      time.Time
-}
-
-// Reason is the kind of a failure.
-type Reason string
-
-// The reasons.
-const (
-	Unreachable Reason = "unreachable" // no connection, or it broke off
-	TooSlow     Reason = "slow"        // longer than a message or a transfer may take
-	Unsigned    Reason = "tsig"        // the key, or a signature
-	Declined    Reason = "declined"    // an answer that is no zone: REFUSED, NOTAUTH, ...
-	Malformed   Reason = "malformed"   // no DNS, not to our question, or not this zone
-	TooLarge    Reason = "size"        // more than the file may hold
-	Behind      Reason = "behind"      // a serial older than ours
-	NotWritten  Reason = "file"        // the zone came, and could not be written
-)
-
-// Reasons are all of them.
-var Reasons = []Reason{Unreachable, TooSlow, Unsigned, Declined, Malformed, TooLarge, Behind, NotWritten}
-
 // State is how a feed stands.
 type State string
 
@@ -135,4 +118,212 @@ type Status struct {
 
 	Transfers map[Kind]int   // since the start
 	Failures  map[Reason]int // since the start, each primary counted
+}
+
+// Feed is one zone that is followed.
+type Feed struct {
+	o        Options
+	zone     string // in canonical form, with its final dot
+	times    limits
+	notified chan Primary
+
+	base *base // of Run's goroutine; nil: the file is not there, or not ours
+
+	mu     sync.Mutex
+	status Status
+	soa    *dns.SOA // of the file; nil: there is none
+}
+
+const defaultMaxSize = 512 << 20 // octets
+
+// New is a feed that nobody runs yet.
+func New(o Options) *Feed {
+	if o.MaxSize <= 0 {
+		o.MaxSize = defaultMaxSize
+	}
+	f := &Feed{
+		o:        o,
+		zone:     dns.CanonicalName(o.Zone),
+		times:    limits{maxDial, maxMessage, maxTransfer, notifyGap},
+		notified: make(chan Primary, 1),
+	}
+	f.status = Status{Zone: o.Zone, State: Waiting, Transfers: map[Kind]int{}, Failures: map[Reason]int{}}
+	return f
+}
+
+// Run follows the zone until ctx ends.
+func (f *Feed) Run(ctx context.Context) error {
+	sweep(f.o.File, time.Now())
+	f.recall()
+	failures, first := 0, Primary{}
+	for ctx.Err() == nil {
+		if f.refresh(ctx, first) {
+			failures = 0
+		} else {
+			failures++
+		}
+		first = f.wait(ctx, f.schedule(failures))
+	}
+	return nil
+}
+
+// wait returns when it is time, or with the primary that has notified us.
+func (f *Feed) wait(ctx context.Context, d time.Duration) Primary {
+	gap := time.NewTimer(f.times.gap)
+	defer gap.Stop()
+	select {
+	case <-ctx.Done():
+		return Primary{}
+	case <-gap.C:
+	}
+	due := time.NewTimer(d - f.times.gap)
+	defer due.Stop()
+	select {
+	case <-ctx.Done():
+	case <-due.C:
+	case p := <-f.notified:
+		return p
+	}
+	return Primary{}
+}
+
+// Notify takes a NOTIFY that came from an address, with the SOA in it if it had
+// one. It is false where the address is none of a primary.
+func (f *Feed) Notify(from netip.Addr, soa *dns.SOA) bool {
+	p, ok := f.primaryAt(from)
+	if !ok || f.known(soa) {
+		return ok
+	}
+	select {
+	case f.notified <- p:
+	default: // one waits already
+	}
+	return true
+}
+
+func (f *Feed) primaryAt(from netip.Addr) (Primary, bool) {
+	i := slices.IndexFunc(f.o.Primaries, func(p Primary) bool {
+		return p.Addr.Addr().WithZone("") == from.Unmap().WithZone("")
+	})
+	if i < 0 {
+		return Primary{}, false
+	}
+	return f.o.Primaries[i], true
+}
+
+// known: the zone in the file is not older than this SOA, so that nothing is to
+// be asked (RFC 1996, section 3.7).
+func (f *Feed) known(soa *dns.SOA) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return soa != nil && f.soa != nil && f.status.State == Current && !newer(soa.Serial, f.soa.Serial)
+}
+
+// Zone is the zone's name, in lower case, without its final dot.
+func (f *Feed) Zone() string { return f.o.Zone }
+
+// Keys are those of the primaries at an address, in the order of the primaries.
+func (f *Feed) Keys(from netip.Addr) (keys []Key) {
+	for _, p := range f.o.Primaries {
+		if p.KeyFile == "" || p.Addr.Addr().WithZone("") != from.Unmap().WithZone("") {
+			continue
+		}
+		if k, _, err := ReadKey(p.KeyFile); err == nil {
+			keys = append(keys, k)
+		}
+	}
+	return keys
+}
+
+// Status is how the feed stands.
+func (f *Feed) Status() Status {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	s := f.status
+	if s.State == Failing && f.soa != nil && time.Since(s.LastSuccess) > expireAfter(f.soa) {
+		s.State = Expired
+	}
+	s.Warnings = f.warnings(s)
+	s.Transfers, s.Failures = maps.Clone(s.Transfers), maps.Clone(s.Failures)
+	if s.LastFailure != nil {
+		last := *s.LastFailure
+		s.LastFailure = &last
+	}
+	return s
+}
+
+// schedule says when the next refresh is, after so many failures in a row.
+func (f *Feed) schedule(failures int) time.Duration {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	d := retryAfter(f.soa, failures, rand.Float64())
+	if failures == 0 {
+		d = refreshAfter(f.soa, rand.Float64())
+	}
+	f.status.NextRefresh = time.Now().Add(d)
+	if failures > 0 && f.soa != nil {
+		f.status.State = Failing
+	}
+	return d
+}
+
+func (f *Feed) recalled(last time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.status.LastSuccess = last
+}
+
+// holds notes what the file holds; nil: none of ours.
+func (f *Feed) holds(b *base) {
+	f.base = b
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.soa, f.status.Serial, f.status.Records = nil, 0, 0
+	if b != nil {
+		f.soa, f.status.Serial, f.status.Records = b.soa, b.soa.Serial, b.records
+	}
+}
+
+func (f *Feed) succeeded(p Primary, g got, took time.Duration) {
+	now := time.Now()
+	f.touch(now)
+	f.holds(g.base)
+	f.mu.Lock()
+	was := f.status.State
+	f.status.State, f.status.Primary, f.status.LastSuccess = Current, p.String(), now
+	if g.kind != "" {
+		f.status.Transfers[g.kind]++
+	}
+	f.mu.Unlock()
+	if g.kind != "" || was == Failing {
+		f.tell(Event{Zone: f.o.Zone, Primary: p, Kind: g.kind, Serial: g.base.soa.Serial, Records: g.base.records, Took: took})
+	}
+}
+
+func (f *Feed) failed(p Primary, err error) {
+	why := &Failure{Primary: p.String(), Reason: reasonOf(err), Text: textOf(err, f.times), At: time.Now()}
+	f.mu.Lock()
+	f.status.LastFailure = why
+	f.status.Failures[why.Reason]++
+	e := Event{Zone: f.o.Zone, Primary: p, Serial: f.status.Serial, Records: f.status.Records, Failure: why}
+	f.mu.Unlock()
+	f.tell(e)
+}
+
+func (f *Feed) tell(e Event) {
+	if f.o.Changed != nil {
+		f.o.Changed(e)
+	}
+}
+
+// seen is a file whose time is that of the last success, over restarts.
+func (f *Feed) seen() string { return filepath.Join(f.o.State, f.o.Zone+".seen") }
+
+func (f *Feed) touch(now time.Time) {
+	if f.o.State == "" {
+		return
+	}
+	if os.Chtimes(f.seen(), now, now) != nil {
+		os.WriteFile(f.seen(), nil, 0o600) // without it, the time of the zone's file stands for it
+	}
 }
