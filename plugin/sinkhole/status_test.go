@@ -120,12 +120,12 @@ func TestListsThatHoldNothing(t *testing.T) {
 	})
 	want := []string{
 		"c2/guard.txt: in force without one entry; refused are all its lines",
-		"c2/passed.txt: in force without one entry; passed over are 2 dnsmasq options, 1 rules with modifiers",
+		"c2/passed.txt: in force without one entry; passed over are 2 dnsmasq options, 1 rules with modifiers for pages",
 	}
 	if got := s.Warnings(); !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	if got, want := s.Status()[2].Passed, "1 rules with modifiers"; got != want {
+	if got, want := s.Status()[2].Passed, "1 rules with modifiers for pages"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }

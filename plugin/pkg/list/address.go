@@ -61,23 +61,29 @@ func (r *reader) address(e []byte, own, except bool) bool {
 	return true
 }
 
-// prefix takes a rule on addresses.
+// prefix takes a rule on addresses that says no more than that.
 func (r *reader) prefix(p netip.Prefix, except bool, text []byte) {
-	except = except || r.o.Allow
+	r.prefixRule(Rule{Except: except, Prefix: p}, text)
+}
+
+// prefixRule takes a rule on addresses.
+func (r *reader) prefixRule(says Rule, text []byte) {
+	says.Except = says.Except || r.o.Allow
 	least := minBits6
-	if p.Addr().Is4() {
+	if says.Prefix.Addr().Is4() {
 		least = minBits4
 	}
-	if p.Bits() < least && !except {
+	if says.Prefix.Bits() < least && !says.Except {
 		r.refuseByGuard(text, whyWide)
 		return
 	}
-	if masked := p.Masked(); masked != p {
+	if masked := says.Prefix.Masked(); masked != says.Prefix {
 		r.warn(text, fmt.Sprintf("address bits behind the prefix; read as %s", masked))
-		p = masked
+		says.Prefix = masked
 	}
+	says.Line, says.Text = r.line, r.text
 	r.res.Entries++
-	r.emit(Rule{Except: except, Prefix: p, Line: r.line, Text: r.text})
+	r.emit(says)
 }
 
 // addrShape spares the parser, which allocates to say no, what begins like no

@@ -12,27 +12,31 @@
 //	Adblock    ||bad.example^              the name and all below
 //	           |bad.example^               the name
 //	           @@||ok.bad.example^         an exception from this file
+//	           ||bad.example^$dnstype=A    for such questions only
+//	           |x.example^$dnsrewrite=A.B  what the name is answered
 //	address    192.0.2.7 2001:db8::/32     answers that hold such an address
 //
 // What is none of these is refused, with line and reason, or passed over: forms
 // that are recognised and mean something that an exact index of names does not
-// say (a path, a pattern, a rule with modifiers) or does not read (a URL, a
-// dnsmasq option). Nothing is guessed: a path never becomes a name, a hosts line
-// for a real address never a block.
+// say (a path, a pattern, a rule for pages) or does not read (a URL, a dnsmasq
+// option). Nothing is guessed: a path never becomes a name, a hosts line for a
+// real address never a block.
 //
 // # Bounds
 //
-//	line    64 KiB     a longer one is refused, reading goes on (MaxLine)
-//	file    512 MiB    unpacked; more is ErrSize (ReadOptions.MaxSize)
-//	window  128 MiB    of zstd (package unpack)
-//	notes   1,000      kept of all that are counted (MaxNotes)
+//	line        64 KiB   a longer one is refused, reading goes on (MaxLine)
+//	file        512 MiB  unpacked; more is ErrSize (ReadOptions.MaxSize)
+//	window      128 MiB  of zstd (package unpack)
+//	notes       1,000    kept of all that are counted (MaxNotes)
+//	modifiers   16 MiB   of texts that differ; rules behind are refused (maxModifierText)
+//	$badfilter  65,536   rules; more are refused (maxBadfilters)
 //
 // # Cost
 //
-// A file is read twice: the first time for its options, which may stand in any
-// comment, and for what refuses it as a whole; so nothing is emitted of an HTML
-// page or a bomb. BenchmarkRead has the figures; on a plain line the only
-// allocation is the 48 octets of dnsname.SuffixOf.
+// A file is read twice: the first time for its options and for $badfilter, which
+// may stand on any line, and for what refuses it as a whole; so nothing is
+// emitted of an HTML page or a bomb. BenchmarkRead has the figures; on a plain
+// line the only allocation is the 48 octets of dnsname.SuffixOf.
 package list
 
 import (
@@ -174,37 +178,49 @@ type reader struct {
 	line   int
 	text   []byte               // the line
 	room   [dnsname.MaxLen]byte // of the name at hand
-	hosts  struct {             // the address that the last hosts line began with
+
+	modifiers    map[string]*modifiers // of Adblock rules, by their text
+	modifierText int                   // octets of those texts
+	badfilters   map[string]bool       // what rules with $badfilter take away, see ruleKey
+
+	hosts struct { // the address that the last hosts line began with
 		text  [maxAddr]byte
 		n     int
 		blank bool // it is one that blocks
 	}
 }
 
-// block takes a rule on a name. own: the line's form says itself how far it
-// reaches. text is the entry, for notes.
+// block takes a rule on a name that says no more than that.
 func (r *reader) block(name []byte, reach Reach, own, except bool, text []byte) {
-	except = except || r.o.Allow
-	if len(name) == 1 {
+	r.rule(Rule{Except: except, Reach: reach, Name: name}, own, text)
+}
+
+// rule takes a rule on a name, and tells whether it stands. own: the line's form
+// says itself how far it reaches. text is the entry, for notes.
+func (r *reader) rule(says Rule, own bool, text []byte) bool {
+	says.Except = says.Except || r.o.Allow
+	if len(says.Name) == 1 {
 		r.refuseByGuard(text, whyRoot)
-		return
+		return false
 	}
-	if !except {
-		why, narrow := guard(name, reach, own)
+	if !says.Except {
+		why, narrow := guard(says.Name, says.Reach, own)
 		if narrow {
-			reach = Exact
+			says.Reach = Exact
 		}
 		if why == "" && r.o.Protected != nil {
-			why = r.o.Protected(name, reach)
+			why = r.o.Protected(says.Name, says.Reach)
 		}
 		if why != "" {
 			r.refuseByGuard(text, why)
-			return
+			return false
 		}
 		if narrow {
 			r.warn(text, warnPrivate)
 		}
 	}
+	says.Line, says.Text = r.line, r.text
 	r.res.Entries++
-	r.emit(Rule{Except: except, Reach: reach, Name: name, Line: r.line, Text: r.text})
+	r.emit(says)
+	return true
 }

@@ -29,8 +29,24 @@ func say(r Rule) string {
 	if r.Name != nil {
 		what = r.Reach.String() + " " + dnsname.String(r.Name)
 	}
-	if r.Except {
-		return "except " + what
+	for _, mark := range []struct {
+		is   bool
+		word string
+	}{{r.Reopens, "reopening "}, {r.Important, "important "}, {r.Except, "except "}} {
+		if mark.is {
+			what = mark.word + what
+		}
+	}
+	if r.Cond != nil {
+		what += " if " + r.Cond.Key()
+	}
+	switch {
+	case r.Rewrite != nil && r.Except && r.Rewrite.Rcode == RcodeAny:
+		what += " from every answer"
+	case r.Rewrite != nil && r.Except:
+		what += " from answer " + r.Rewrite.Key()
+	case r.Rewrite != nil:
+		what += " answer " + r.Rewrite.Key()
 	}
 	return what
 }
@@ -323,7 +339,7 @@ func TestFormsStayApart(t *testing.T) {
 		`"1","bad.example"`:                "passed over: CSV rows",
 		"bad.example##.ad":                 "passed over: cosmetic rules for pages",
 		"bad.example^":                     "passed over: patterns",
-		"bad.example$popup":                "passed over: rules with modifiers",
+		"bad.example$popup":                "passed over: rules with modifiers for pages",
 		"198.51.100.1 bad.example":         "passed over: hosts lines for real addresses",
 		"# bad.example":                    "nothing",
 	}

@@ -72,6 +72,8 @@ const (
 	passNot passReason = iota // not to be passed over
 	passCosmetic
 	passModifier
+	passClient
+	passBadfilter
 	passPattern
 	passPath
 	passURL
@@ -86,17 +88,19 @@ const (
 
 // passTexts are the reasons as check shows them beside a count.
 var passTexts = [passReasons]string{
-	passCosmetic: "cosmetic rules for pages",
-	passModifier: "rules with modifiers",
-	passPattern:  "patterns",
-	passPath:     "paths",
-	passURL:      "URLs",
-	passPort:     "hosts with ports",
-	passDnsmasq:  "dnsmasq options",
-	passUnbound:  "Unbound options",
-	passCSV:      "CSV rows",
-	passHosts:    "hosts lines for real addresses",
-	passLocal:    "names of the machine itself",
+	passCosmetic:  "cosmetic rules for pages",
+	passModifier:  "rules with modifiers for pages",
+	passClient:    "rules for some clients",
+	passBadfilter: "rules with $badfilter and what they take away",
+	passPattern:   "patterns",
+	passPath:      "paths",
+	passURL:       "URLs",
+	passPort:      "hosts with ports",
+	passDnsmasq:   "dnsmasq options",
+	passUnbound:   "Unbound options",
+	passCSV:       "CSV rows",
+	passHosts:     "hosts lines for real addresses",
+	passLocal:     "names of the machine itself",
 }
 
 type passCounts [passReasons]int

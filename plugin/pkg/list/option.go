@@ -25,9 +25,16 @@ const (
 	wantOption = "want subdomains=on|off, shadow, category=NAME, expires=DURATION, urls=hosts or csv-column=N"
 )
 
-// survey is the first reading of a line: only for options.
+// survey is the first reading of a line: only for options, and for what takes
+// rules away.
 func (r *reader) survey(line int, text []byte, long bool) {
-	if long || !bytes.Contains(text, []byte(optionMark)) {
+	if long {
+		return
+	}
+	if bytes.IndexByte(text, '$') >= 0 && bytes.Contains(text, []byte("badfilter")) {
+		r.surveyBadfilter(text)
+	}
+	if !bytes.Contains(text, []byte(optionMark)) {
 		return
 	}
 	said, ok := bytes.CutPrefix(commentOf(text), []byte(optionMark))

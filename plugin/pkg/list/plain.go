@@ -31,8 +31,11 @@ func (r *reader) plainReach() Reach {
 }
 
 // name reads text as a name, or says why it is none. The name stands in r.room.
-func (r *reader) name(text []byte) (name []byte, why string) {
-	if name, ok := appendHost(r.room[:0], text); ok {
+func (r *reader) name(text []byte) (name []byte, why string) { return appendName(r.room[:0], text) }
+
+// appendName appends the name that text is, or says why it is none.
+func appendName(dst, text []byte) (name []byte, why string) {
+	if name, ok := appendHost(dst, text); ok {
 		return name, ""
 	}
 	for _, c := range text {
@@ -48,7 +51,7 @@ func (r *reader) name(text []byte) (name []byte, why string) {
 	if why := whyNoHost(text); why != "" {
 		return nil, why
 	}
-	name, err := dnsname.AppendBytes(r.room[:0], text)
+	name, err := dnsname.AppendBytes(dst, text)
 	if err != nil {
 		return nil, err.Error()
 	}

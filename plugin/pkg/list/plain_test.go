@@ -72,7 +72,7 @@ func wordsOf(t testing.TB, line string) string {
 	}
 	// Reasons hold semicolons too: what is left of such a text is no word of ours.
 	parts = slices.DeleteFunc(parts, func(p string) bool {
-		return !slices.ContainsFunc([]string{"exact ", "subtree ", "except ", "refused", "passed over", "warning", "nothing"},
+		return !slices.ContainsFunc([]string{"exact ", "subtree ", "except ", "important ", "refused", "passed over", "warning", "nothing"},
 			func(word string) bool { return strings.HasPrefix(p, word) }) && !netipLike(p)
 	})
 	slices.Sort(parts)

@@ -91,6 +91,8 @@ func TestReadAllocates(t *testing.T) {
 		"comments":   {"# n%d.bad.example", 0},
 		"cosmetic":   {"n%d.bad.example##.ad", 0},
 		"modifiers":  {"||n%d.bad.example^$image", 0},
+		"important":  {"||n%d.bad.example^$important,dnstype=A", 1},
+		"rewrites":   {"||n%d.bad.example^$dnsrewrite=NOERROR;A;192.0.2.1", 1},
 		"URLs":       {"http://n%d.bad.example/x", 0},
 		"paths":      {"n%d.bad.example/x", 0},
 		"real hosts": {"10.1.2.3 n%d.home-lan", 0},
