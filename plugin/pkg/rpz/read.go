@@ -1,10 +1,18 @@
 package rpz
 
 import (
+	"bytes"
 	"context"
+	"fmt"
+	"hash/maphash"
 	"io"
 	"net/netip"
+	"path"
+	"strings"
 
+	"github.com/miekg/dns"
+
+	"sinkhole/plugin/pkg/dnsname"
 	"sinkhole/plugin/pkg/list"
 )
 
@@ -24,15 +32,45 @@ type ReadOptions struct {
 	Dir string
 }
 
+const (
+	defaultMaxSize = 512 << 20 // octets
+
+	// defaultTTL is for records of a zone that says none anywhere, in seconds:
+	// that of blocked names.
+	defaultTTL = 60
+
+	// checkEvery is how many lines are read between two looks at the context.
+	checkEvery = 4096
+)
+
 // Read makes a Zone of the file of that name. The Result is filled also where
 // the file is refused.
 func Read(ctx context.Context, file string, open list.Source, o ReadOptions) (*Zone, list.Result, error) {
-	return &Zone{name: o.Name}, list.Result{}, nil
+	var b *builder
+	r, err := read(ctx, file, open, o, func(r *reader) {
+		b.discard()
+		b = newBuilder(o.Dir)
+		r.emit = func(f *found, _ []byte) { b.add(f) }
+	})
+	if err == nil {
+		err = b.err
+	}
+	if err != nil {
+		b.discard()
+		return nil, r.res, err
+	}
+	z, err := b.zone()
+	if err != nil {
+		return nil, r.res, err
+	}
+	z.name, z.soa, z.rules = r.name(), r.soa, r.rules
+	return z, r.res, nil
 }
 
 // Check reads the file and makes no Zone.
 func Check(file string, open list.Source, o ReadOptions) (list.Result, error) {
-	return list.Result{}, nil
+	r, err := read(context.Background(), file, open, o, func(*reader) {})
+	return r.res, err
 }
 
 // Entry is one rule as it stands in a file.
@@ -42,14 +80,381 @@ type Entry struct {
 	Wild    bool
 	Name    []byte       // of a rule on names, wire form without *; valid during the call only
 	Prefix  netip.Prefix // of a rule on addresses
-	Data    string       // of local data: TYPE and RDATA
+	Data    string       // of local data: TTL, class, type and data
 	File    string       // where it stands: the file, or one that it includes
 	Line    int          // from one
-	Text    []byte       // the entry's lines, the comment too; valid during the call only
+	Text    []byte       // the lines of the entry, the comment too; valid during the call only
 }
 
 // Scan calls emit for every rule that the file holds, in the order of lines: each
 // record of local data is one. Duplicates and what is refused are left out.
 func Scan(file string, open list.Source, o ReadOptions, emit func(Entry)) error {
-	return nil
+	_, err := read(context.Background(), file, open, o, func(r *reader) {
+		r.emit = func(f *found, text []byte) {
+			e := Entry{
+				Trigger: f.trigger, Action: f.action, Wild: f.wild, Name: f.name, Prefix: f.prefix,
+				File: r.at.file, Line: r.at.line, Text: bytes.ReplaceAll(text, []byte("\n"), []byte(" ")),
+			}
+			if f.action == Data {
+				e.Data = dataText(f.record)
+			}
+			emit(e)
+		}
+	})
+	return err
+}
+
+// reader is the state of one reading.
+type reader struct {
+	ctx  context.Context
+	file string
+	o    ReadOptions
+	at   *place
+	res  list.Result
+	emit func(f *found, text []byte) // nil: nobody asks
+	err  error                       // it ends the reading
+	left int64                       // octets that may still be read
+
+	apex    []byte // the zone, wire form; nil: not known yet
+	fixed   bool   // an SOA or an earlier reading said so
+	wanted  []byte // an SOA behind rules says another one: read again
+	origins bool   // an $ORIGIN was told
+	soa     *dns.SOA
+	soaLine int
+
+	defaultTTL int64 // $TTL; -1: none
+	lastTTL    int64 // that of the record before; -1: none
+
+	rules    [triggers]int
+	seed     maphash.Seed
+	seen     map[uint64]struct{} // see take
+	lastRule uint64              // of whom the records in a row are counted
+	inRow    int
+	texts    map[string][]byte // records by their text
+	parts    int               // files that were included
+	replayed int               // lines
+	made     int               // records by $GENERATE
+
+	found                                         found
+	tok                                           [][]byte
+	key                                           []byte
+	room, relRoom, nameRoom, targetRoom, bareRoom [2*dnsname.MaxLen + 2]byte
+}
+
+// read reads the file, twice where an SOA comes behind the first rules and names
+// another zone than was thought. prepare is called before each reading.
+func read(ctx context.Context, file string, open list.Source, o ReadOptions, prepare func(*reader)) (*reader, error) {
+	if o.MaxSize <= 0 {
+		o.MaxSize = defaultMaxSize
+	}
+	if o.Name == "" {
+		o.Name = nameOf(file)
+	}
+	r := newReader(ctx, file, o)
+	prepare(r)
+	err := r.run(open)
+	if r.wanted != nil {
+		apex := r.wanted
+		r = newReader(ctx, file, o)
+		r.apex, r.fixed = apex, true
+		prepare(r)
+		err = r.run(open)
+	}
+	if err == nil {
+		err = r.res.Judge()
+	}
+	return r, err
+}
+
+func newReader(ctx context.Context, file string, o ReadOptions) *reader {
+	origin, err := dnsname.Append(nil, o.Name)
+	if err != nil {
+		origin = []byte("\x03rpz\x00")
+	}
+	return &reader{
+		ctx: ctx, file: file, o: o, left: o.MaxSize,
+		at:         &place{file: file, origin: origin},
+		res:        list.NewResult(),
+		defaultTTL: -1, lastTTL: -1,
+		seed: maphash.MakeSeed(), seen: map[uint64]struct{}{}, texts: map[string][]byte{},
+	}
+}
+
+// nameOf is the zone of a file without SOA.
+func nameOf(file string) string {
+	name := path.Base(file)
+	for _, packed := range []string{".gz", ".zst"} {
+		name = strings.TrimSuffix(name, packed)
+	}
+	for _, end := range []string{".rpz", ".zone", ".db", ".txt", ".conf"} {
+		if short, ok := strings.CutSuffix(name, end); ok && short != "" {
+			return short
+		}
+	}
+	return name
+}
+
+// name is that of the zone as people write it.
+func (r *reader) name() string {
+	if r.soa != nil {
+		return dnsname.String(r.apex)
+	}
+	return strings.TrimSuffix(r.o.Name, ".")
+}
+
+func (r *reader) run(open list.Source) error {
+	err := r.each(open)
+	if r.err != nil {
+		return r.err
+	}
+	return err
+}
+
+// each reads one file, from the place at hand.
+func (r *reader) each(open list.Source) error {
+	if r.left <= 0 {
+		return list.ErrSize
+	}
+	n := 0
+	err := list.EachLine(open, r.left, func(line int, text []byte, long bool) {
+		if n++; n%checkEvery == 0 && r.err == nil {
+			r.err = r.ctx.Err()
+		}
+		r.left -= int64(len(text)) + 1
+		r.takeLine(line, text, long)
+	})
+	if err == nil && !r.done() {
+		r.abandon()
+	}
+	return err
+}
+
+// done: nothing that is still read matters.
+func (r *reader) done() bool { return r.err != nil || r.wanted != nil }
+
+func (r *reader) refuse(text []byte, why string) {
+	r.res.Note(list.Note{File: r.at.file, Line: r.at.line, Why: why}, firstLine(text))
+}
+
+func firstLine(text []byte) []byte {
+	if i := bytes.IndexByte(text, '\n'); i >= 0 {
+		return text[:i]
+	}
+	return text
+}
+
+// setApex fixes the zone where no SOA has named it: what $ORIGIN says before the
+// first rule, else the name of the file.
+func (r *reader) setApex(origin []byte) {
+	if r.apex != nil {
+		return
+	}
+	r.apex = bytes.Clone(origin)
+	if r.origins {
+		return
+	}
+	if own, err := dnsname.Append(nil, r.o.Name); err == nil {
+		r.apex = own
+	}
+}
+
+// parseSOA reads the zone's own record.
+func (r *reader) parseSOA(f *found) (why string) {
+	f.pass = passZone
+	rr, why := r.parseRR(f, 0)
+	if why != "" {
+		return why
+	}
+	f.soa = rr.(*dns.SOA)
+	return ""
+}
+
+const (
+	whyOtherSOA  = "an SOA of another name than the zone's, which is %s by line %d; ignored"
+	warnOtherSOA = "another SOA than that of line %d, which stays"
+)
+
+// takeSOA keeps the first SOA, which names the zone.
+func (r *reader) takeSOA(f *found, warn func(string)) {
+	switch {
+	case r.soa != nil && string(f.owner) != string(r.apex):
+		warn(fmt.Sprintf(whyOtherSOA, dnsname.String(r.apex), r.soaLine))
+	case r.soa != nil:
+		again := *f.soa
+		again.Hdr = r.soa.Hdr
+		if again != *r.soa { // a transfer as dig prints it ends in the SOA that it began with
+			warn(fmt.Sprintf(warnOtherSOA, r.soaLine))
+		}
+	case r.apex != nil && string(f.owner) != string(r.apex) && !r.fixed:
+		r.wanted = bytes.Clone(f.owner)
+	case r.fixed && string(f.owner) != string(r.apex):
+		warn(fmt.Sprintf(whyOtherSOA, dnsname.String(r.apex), r.soaLine))
+	default:
+		r.apex, r.fixed = bytes.Clone(f.owner), true
+		r.soa, r.soaLine = f.soa, r.at.line
+		r.soa.Hdr = dns.RR_Header{Name: dnsname.String(r.apex) + ".", Rrtype: dns.TypeSOA, Class: dns.ClassINET}
+		if r.apex[0] == 0 {
+			r.soa.Hdr.Name = "."
+		}
+		r.soa.Hdr.Ttl = r.ttl(f)
+	}
+}
+
+// ttl is how long a record lives: as it says, as $TTL says, as the record before
+// (RFC 1035, section 5.1), as the SOA says (RFC 2308, section 4).
+func (r *reader) ttl(f *found) uint32 {
+	switch {
+	case f.told:
+		return f.ttl
+	case r.defaultTTL >= 0:
+		return uint32(r.defaultTTL)
+	case r.lastTTL >= 0:
+		return uint32(r.lastTTL)
+	case f.soa != nil:
+		return min(f.soa.Minttl, maxTTL)
+	case r.soa != nil:
+		return min(r.soa.Minttl, maxTTL)
+	}
+	return defaultTTL
+}
+
+// take makes what was found count.
+func (r *reader) take(text []byte, f *found) {
+	r.at.owner = append(r.at.owner[:0], f.owner...)
+	if f.told {
+		r.lastTTL = int64(f.ttl)
+	}
+	note := func(why string, guard, warning bool) {
+		r.res.Note(list.Note{File: r.at.file, Line: r.at.line, Why: why, Guard: guard, Warning: warning}, firstLine(text))
+	}
+	warn := func(why string) { note(why, false, true) }
+	if f.soa != nil {
+		r.takeSOA(f, warn)
+	}
+	for _, why := range f.warn {
+		warn(why)
+	}
+	switch {
+	case f.pass != "":
+		r.res.Pass(f.pass)
+		return
+	case f.guard != "":
+		note(f.guard, true, false)
+		return
+	}
+	fresh, why, refused := r.fresh(f)
+	switch {
+	case refused:
+		note(why, false, false)
+		return
+	case why != "":
+		warn(why)
+		r.res.Pass(passDuplicate)
+		return
+	case fresh:
+		r.res.Entries++
+		r.rules[f.trigger]++
+	}
+	if r.emit != nil {
+		r.emit(f, text)
+	}
+}
+
+const (
+	warnAgain  = "the trigger has a rule already; the first one stays"
+	warnBeside = "a CNAME stands alone at a name, and other data came first; ignored"
+	warnBehind = "the trigger has a CNAME already, which stands alone; ignored"
+	warnRecord = "the same record again; kept once"
+	whyRecords = "over 128 records of one rule"
+)
+
+// fresh tells whether a rule is the first of its trigger, or why it does not
+// count beside those before. It remembers hashes of 64 bits, 14 octets a rule
+// until the file is read: that two of eight million meet has a chance of one in a
+// million, and costs a note; what is answered the builder decides, exactly.
+func (r *reader) fresh(f *found) (fresh bool, why string, refused bool) {
+	h := r.hash(f)
+	first := r.add(h)
+	if alone(f) {
+		switch {
+		case first:
+			return true, "", false
+		case r.has(h ^ saltData):
+			return false, warnBeside, false
+		}
+		return false, warnAgain, false
+	}
+	if first {
+		r.add(h ^ saltData)
+	} else if !r.has(h ^ saltData) {
+		return false, warnBehind, false
+	}
+	if !r.add(h*saltRecord ^ uint64(f.typ)<<32 ^ maphash.Bytes(r.seed, rdataOf(f.record))) {
+		return false, warnRecord, false
+	}
+	if h != r.lastRule {
+		r.lastRule, r.inRow = h, 0
+	}
+	if r.inRow++; r.inRow > maxRecords {
+		return false, whyRecords, true
+	}
+	return first, "", false
+}
+
+// Odd numbers that keep apart what is remembered of a trigger.
+const (
+	saltWild   = 0x9e3779b97f4a7c15
+	saltNS     = 0xd1b54a32d192ed03
+	saltData   = 0x8cb92ba72f3d8dd7
+	saltRecord = 0xaef17502108ef2d9
+)
+
+func (r *reader) hash(f *found) uint64 {
+	if f.name == nil {
+		var b [18]byte
+		a := f.prefix.Addr().As16()
+		copy(b[:], a[:])
+		b[16], b[17] = byte(internalBits(f.prefix)), byte(f.trigger)
+		return maphash.Bytes(r.seed, b[:])
+	}
+	h := maphash.Bytes(r.seed, f.name)
+	if f.wild {
+		h ^= saltWild
+	}
+	if f.trigger == NSDName {
+		h ^= saltNS
+	}
+	return h
+}
+
+// internalBits counts IPv4 prefixes behind the 96 bits of v4-mapped addresses.
+func internalBits(p netip.Prefix) int {
+	if p.Addr().Is4() {
+		return 96 + p.Bits()
+	}
+	return p.Bits()
+}
+
+func (r *reader) has(h uint64) bool {
+	_, ok := r.seen[h]
+	return ok
+}
+
+func (r *reader) add(h uint64) bool {
+	n := len(r.seen)
+	r.seen[h] = struct{}{}
+	return len(r.seen) > n
+}
+
+// alone tells the rules of which a trigger has one: all but data other than a
+// CNAME.
+func alone(f *found) bool { return f.action != Data || f.typ == dns.TypeCNAME }
+
+// dataText is a packed record as people write it, less its owner.
+func dataText(packed []byte) string {
+	rr, _, err := dns.UnpackRR(packed, 0)
+	if err != nil {
+		return ""
+	}
+	return strings.Join(strings.Fields(strings.TrimPrefix(rr.String(), ".")), " ")
 }
