@@ -101,7 +101,7 @@ func eachEntry(t testing.TB, text string, o ReadOptions) (said []string, res Res
 // TestGolden reads a file for each reader. The golden files have the lines again,
 // each with what became of it.
 func TestGolden(t *testing.T) {
-	for _, name := range []string{"plain", "hosts", "wildcard", "adblock", "address", "foreign", "options"} {
+	for _, name := range []string{"plain", "hosts", "wildcard", "adblock", "address", "dnsmasq", "unbound", "url", "csv", "foreign", "options"} {
 		t.Run(name, func(t *testing.T) {
 			text, err := os.ReadFile(filepath.Join("testdata", name+".txt"))
 			if err != nil {
@@ -331,12 +331,13 @@ func TestFormsStayApart(t *testing.T) {
 		"|bad.example^":                    "exact bad.example",
 		"@@||bad.example^":                 "except subtree bad.example",
 		"192.0.2.7":                        "192.0.2.7/32",
-		"address=/bad.example/0.0.0.0":     "passed over: dnsmasq options",
-		`local-zone: "bad.example" static`: "passed over: Unbound options",
-		"http://bad.example/":              "passed over: URLs",
-		"bad.example:80":                   "passed over: hosts with ports",
+		"address=/bad.example/0.0.0.0":     "subtree bad.example",
+		`local-zone: "bad.example" static`: "subtree bad.example",
+		"http://bad.example/":              "exact bad.example",
+		"http://bad.example/x":             "passed over: URLs",
+		"bad.example:80":                   "exact bad.example",
 		"bad.example/x":                    "passed over: paths",
-		`"1","bad.example"`:                "passed over: CSV rows",
+		`"1","bad.example"`:                "exact bad.example",
 		"bad.example##.ad":                 "passed over: cosmetic rules for pages",
 		"bad.example^":                     "passed over: patterns",
 		"bad.example$popup":                "passed over: rules with modifiers for pages",

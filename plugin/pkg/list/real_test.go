@@ -2,6 +2,7 @@ package list
 
 import (
 	"bufio"
+	"encoding/csv"
 	"fmt"
 	"io"
 	"maps"
@@ -38,9 +39,12 @@ func realSource(name string) Source {
 // madeList is a list of the form of that folder: of a thousand names, with the
 // www. twins that lists of a form for names alone have, or of addresses.
 func madeList(folder string) string {
-	before := map[string]string{"hosts": "0.0.0.0 ", "wildcard": "*.", "adblock": "||"}[folder]
-	behind := map[string]string{"adblock": "^", "hosts": " # a note"}[folder]
+	before := map[string]string{"hosts": "0.0.0.0 ", "wildcard": "*.", "adblock": "||", "dnsmasq": "address=/", "unbound": `local-zone: "`,
+		"url": "http://", "csv": `"1","2026-01-02","`}[folder]
+	behind := map[string]string{"adblock": "^", "hosts": " # a note", "dnsmasq": "/#", "unbound": `" always_null`,
+		"url": ":8080/", "csv": `","a note"`}[folder]
 	var text strings.Builder
+	text.WriteString(map[string]string{"unbound": "server:\r\n", "csv": "# id,date,url,note\r\n"}[folder])
 	line := func(entry string) { text.WriteString(before + entry + behind + "\r\n") }
 	for i := range 1000 {
 		name := fmt.Sprintf("N%d.bad.example", i)
@@ -84,6 +88,9 @@ var (
 	noteBehind   = regexp.MustCompile(`\s+[#;].*$`)
 	blockRule    = regexp.MustCompile(`^\|\|([A-Za-z0-9_.-]+)(\^\|?)?$`)
 	exceptRule   = regexp.MustCompile(`^@@\|\|([A-Za-z0-9_.-]+)\^\|?$`)
+	dnsmasqBlock = regexp.MustCompile(`^(?:address|server|local)=/([^#*]+)/(?:#|[0-9.:]*)$`)
+	unboundBlock = regexp.MustCompile(`^local-zone: "([^"]+)" always_null$`)
+	urlOfHost    = regexp.MustCompile(`^([a-z]+://)?([A-Za-z0-9_.-]+)(:[0-9]+)?/?$`)
 	hostsAddress = regexp.MustCompile(`^(0\.0\.0\.0|127\.0\.0\.1|::1?)$`)
 )
 
@@ -110,7 +117,7 @@ var otherReading = map[string]func(line string) []string{
 		if line = noteBehind.ReplaceAllString(line, ""); nameLike(line) {
 			return []string{line}
 		}
-		return nil
+		return hostOf(line)
 	},
 	"hosts": func(line string) (names []string) {
 		fields := strings.Fields(noteBehind.ReplaceAllString(line, ""))
@@ -146,7 +153,40 @@ var otherReading = map[string]func(line string) []string{
 		if name := strings.TrimPrefix(line, "."); nameLike(name) { // some stand there without any mark
 			return []string{name}
 		}
+		return hostOf(line)
+	},
+	"dnsmasq": func(line string) []string {
+		if m := dnsmasqBlock.FindStringSubmatch(line); m != nil {
+			return strings.Split(m[1], "/")
+		}
 		return nil
+	},
+	"unbound": func(line string) []string {
+		if m := unboundBlock.FindStringSubmatch(line); m != nil {
+			return []string{m[1]}
+		}
+		return nil
+	},
+	"url": hostOf,
+	"mixed": func(line string) []string {
+		line = noteBehind.ReplaceAllString(line, "")
+		if name := strings.TrimPrefix(line, "."); nameLike(name) {
+			return []string{name}
+		}
+		if a, err := netip.ParseAddr(line); err == nil && !a.IsLoopback() && !a.IsUnspecified() {
+			return []string{netip.PrefixFrom(a, a.BitLen()).String()}
+		}
+		return hostOf(line)
+	},
+	"csv": func(line string) []string {
+		cells, err := csv.NewReader(strings.NewReader(strings.ReplaceAll(line, `", "`, `","`))).Read()
+		if err != nil || len(cells) < 3 || slices.Contains(cells, "True") {
+			return nil
+		}
+		if nameLike(cells[2]) {
+			return []string{cells[2]}
+		}
+		return hostOf(cells[2])
 	},
 	"ip": func(line string) []string {
 		line, _, _ = strings.Cut(line, "#")
@@ -159,6 +199,21 @@ var otherReading = map[string]func(line string) []string{
 		}
 		return nil
 	},
+}
+
+// hostOf is the host of a URL without a path, or of host:port.
+func hostOf(line string) []string {
+	m := urlOfHost.FindStringSubmatch(line)
+	if m == nil {
+		return nil
+	}
+	if a, err := netip.ParseAddr(m[2]); err == nil && !a.IsLoopback() {
+		return []string{netip.PrefixFrom(a, a.BitLen()).String()}
+	}
+	if nameLike(m[2]) && (m[1] != "" || m[3] != "") {
+		return []string{m[2]}
+	}
+	return nil
 }
 
 // TestRealLists compares the names of real lists with another reading of them,
@@ -186,6 +241,26 @@ func TestRealLists(t *testing.T) {
 		"adblock/blp-scam.txt":                      nil,
 		"adblock/hagezi-allow-referral.txt":         nil,
 		"adblock/hagezi-fake.txt":                   nil,
+		"dnsmasq/blp-ransomware.txt":                nil,
+		"dnsmasq/blp-scam.txt.zst":                  nil,
+		"dnsmasq/hagezi-bypass.txt":                 nil,
+		"dnsmasq/hagezi-fake.txt":                   nil,
+		"unbound/hagezi-bypass.conf":                nil,
+		"unbound/hagezi-fake.conf.zst":              nil,
+		"url/maltrail-emotet-urls.txt":              nil,
+		"url/maltrail-generic-urls.txt":             nil,
+		"csv/threatfox-2026.csv":                    nil,
+		"csv/urlhaus-recent-8col-2019.csv":          nil,
+		"csv/urlhaus-recent-9col.csv":               nil,
+		"mixed/hagezi-fake-source-wli.txt":          nil,
+		"mixed/maltrail-cobaltstrike.txt.zst":       nil,
+		"mixed/maltrail-emotet.txt.zst":             nil,
+		"mixed/maltrail-generic.txt.zst":            nil,
+		"mixed/maltrail-kimsuky.txt.zst":            nil,
+		"mixed/maltrail-mirai.txt.zst":              nil,
+		"mixed/maltrail-njrat.txt.zst":              nil,
+		"mixed/scam-phishing-detection-bom.csv":     nil,
+		"mixed/scam-source-log.csv.zst":             nil,
 		"ip/blp-malware.ip.zst":                     {"127.0.0.2/32"},
 		"ip/maltrail-mass-scanner-cidr.txt":         nil,
 		"ip/maltrail-mass-scanner.txt.zst":          nil,
@@ -237,7 +312,7 @@ func TestRealLists(t *testing.T) {
 
 // TestRealForms: one list in four forms is one list.
 func TestRealForms(t *testing.T) {
-	names := func(file string, reach Reach) map[string]bool {
+	names := func(file string, reach Reach, passed int) map[string]bool {
 		all := map[string]bool{}
 		res, err := Read(file, realSource(file), ReadOptions{}, func(r Rule) {
 			if r.Reach != reach || r.Except {
@@ -245,19 +320,23 @@ func TestRealForms(t *testing.T) {
 			}
 			all[dnsname.String(r.Name)] = true
 		})
-		if err != nil || res.Refused+res.PassedOver > 0 {
+		if err != nil || res.Refused > 0 || res.PassedOver != passed {
 			t.Fatalf("%s: %+v, %v", file, res, err)
 		}
 		return all
 	}
-	wildcard, adblock := names("wildcard/hagezi-fake.txt", Subtree), names("adblock/hagezi-fake.txt", Subtree)
-	plain, hosts := names("plain/hagezi-fake.txt.zst", Subtree), names("hosts/hagezi-fake.txt.zst", Exact)
+	wildcard, adblock := names("wildcard/hagezi-fake.txt", Subtree, 0), names("adblock/hagezi-fake.txt", Subtree, 0)
+	dnsmasq, unbound := names("dnsmasq/hagezi-fake.txt", Subtree, 0), names("unbound/hagezi-fake.conf.zst", Subtree, 1) // server:
+	plain, hosts := names("plain/hagezi-fake.txt.zst", Subtree, 0), names("hosts/hagezi-fake.txt.zst", Exact, 0)
 	trimmed, whole := 7355, 14043
 	if !haveReal() {
 		trimmed, whole = 1000, 2000
 	}
 	if len(wildcard) != trimmed || !maps.Equal(wildcard, adblock) {
 		t.Errorf("%d names as wildcards, %d as rules, want the same %d", len(wildcard), len(adblock), trimmed)
+	}
+	if !maps.Equal(wildcard, dnsmasq) || !maps.Equal(wildcard, unbound) {
+		t.Errorf("%d names for dnsmasq, %d for Unbound, want the same %d", len(dnsmasq), len(unbound), trimmed)
 	}
 	if len(plain) != whole || !maps.Equal(plain, hosts) {
 		t.Errorf("%d names as they are, %d as hosts, want the same %d", len(plain), len(hosts), whole)
