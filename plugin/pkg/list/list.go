@@ -28,7 +28,7 @@
 //	file        512 MiB  unpacked; more is ErrSize (ReadOptions.MaxSize)
 //	window      128 MiB  of zstd (package unpack)
 //	notes       1,000    kept of all that are counted (MaxNotes)
-//	modifiers   16 MiB   of texts that differ; rules behind are refused (maxModifierText)
+//	modifiers   65,536   that differ, in 16 MiB; rules behind are refused (maxModifiers, maxModifierText)
 //	$badfilter  65,536   rules; more are refused (maxBadfilters)
 //
 // # Cost
@@ -99,6 +99,9 @@ type ReadOptions struct {
 	Protected Guard
 	// MaxSize bounds the unpacked file, in octets; 0: 512 MiB.
 	MaxSize int64
+	// PassedOver is told of every entry that makes no rule; nil: they are only
+	// counted.
+	PassedOver func(Note)
 }
 
 // Result is what came of a file. It is filled also where the file is refused.
@@ -144,6 +147,7 @@ func Read(file string, open Source, o ReadOptions, emit func(Rule)) (Result, err
 	err := eachLine(open, o.MaxSize, sniff, r.survey)
 	if err == nil {
 		err = eachLine(open, o.MaxSize, nil, r.entryLine)
+		r.endRow()
 	}
 	r.res.Passed = r.passed.byReason()
 	if err != nil {
@@ -183,6 +187,11 @@ type reader struct {
 	modifierText int                   // octets of those texts
 	badfilters   map[string]bool       // what rules with $badfilter take away, see ruleKey
 
+	rows      rows // of CSV
+	inUnbound struct {
+		clause bool // behind server: or the like, other options stand too
+		view   bool // of some clients only
+	}
 	hosts struct { // the address that the last hosts line began with
 		text  [maxAddr]byte
 		n     int

@@ -121,8 +121,10 @@ func (m *modifiers) rewriteIn(except bool) *Rewrite {
 }
 
 const (
-	// maxModifierText bounds what is kept of a file's modifiers, in octets of
-	// all that differ: 16,000 rules with an answer of their own have 0.5 MiB.
+	// maxModifiers and maxModifierText bound what is kept of a file's
+	// modifiers: how many that differ, and how long they are together, in
+	// octets. AdGuard Home's own lists have six.
+	maxModifiers    = 65_536
 	maxModifierText = 16 << 20
 
 	// maxBadfilters bounds the rules of a file that take others away. All of
@@ -131,7 +133,7 @@ const (
 )
 
 var (
-	whyModifiers  = fmt.Sprintf("over %d MiB of different modifiers in one file; want several files", maxModifierText>>20)
+	whyModifiers  = fmt.Sprintf("over %d different modifiers, or %d MiB of them, in one file; want several files", maxModifiers, maxModifierText>>20)
 	whyBadfilters = fmt.Sprintf("over %d rules with $badfilter in one file; want the rules themselves taken out", maxBadfilters)
 )
 
@@ -205,7 +207,7 @@ func (r *reader) modifiersOf(text []byte) (*modifiers, string) {
 	if m, ok := r.modifiers[string(text)]; ok {
 		return m, ""
 	}
-	if r.modifierText += len(text); r.modifierText > maxModifierText {
+	if len(r.modifiers) == maxModifiers || r.modifierText+len(text) > maxModifierText {
 		return nil, whyModifiers
 	}
 	m, why := parseModifiers(text)
@@ -216,6 +218,7 @@ func (r *reader) modifiersOf(text []byte) (*modifiers, string) {
 		r.modifiers = map[string]*modifiers{}
 	}
 	r.modifiers[string(text)] = m
+	r.modifierText += len(text)
 	return m, ""
 }
 

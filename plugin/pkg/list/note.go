@@ -21,12 +21,16 @@ type Note struct {
 	Why     string // what is wrong, and what would be accepted
 	Guard   bool   // a guard refused what could be read
 	Warning bool   // the rule was taken
+	Passed  bool   // it is understood, and makes no rule
 }
 
 // String is the note as editors and grep want it: file:line: "text": why.
 func (n Note) String() string {
-	if n.Warning {
+	switch {
+	case n.Warning:
 		return fmt.Sprintf("%s:%d: %q: warning: %s", n.File, n.Line, n.Text, n.Why)
+	case n.Passed:
+		return fmt.Sprintf("%s:%d: %q: passed over: %s", n.File, n.Line, n.Text, n.Why)
 	}
 	return fmt.Sprintf("%s:%d: %q: %s", n.File, n.Line, n.Text, n.Why)
 }
@@ -49,7 +53,7 @@ func (r *reader) warn(text []byte, why string) {
 
 func (r *reader) note(text []byte, why string, guard, warning bool) {
 	if len(r.res.Notes) < MaxNotes {
-		r.res.Notes = append(r.res.Notes, Note{r.file, r.line, cut(text), why, guard, warning})
+		r.res.Notes = append(r.res.Notes, Note{File: r.file, Line: r.line, Text: cut(text), Why: why, Guard: guard, Warning: warning})
 	}
 }
 
@@ -81,6 +85,7 @@ const (
 	passDnsmasq
 	passUnbound
 	passCSV
+	passHacked
 	passHosts
 	passLocal
 	passReasons // how many there are
@@ -99,8 +104,27 @@ var passTexts = [passReasons]string{
 	passDnsmasq:   "dnsmasq options",
 	passUnbound:   "Unbound options",
 	passCSV:       "CSV rows",
+	passHacked:    "rows of sites marked as compromised",
 	passHosts:     "hosts lines for real addresses",
 	passLocal:     "names of the machine itself",
+}
+
+// passWhys are the reasons beside an entry.
+var passWhys = [passReasons]string{
+	passCosmetic:  "about the elements of pages",
+	passModifier:  "a modifier that is not of the DNS syntax, or not of rules for addresses; such a rule must be ignored whole",
+	passClient:    "for some clients only",
+	passBadfilter: "$badfilter takes it away, or it has $badfilter itself",
+	passPattern:   "a pattern; an exact index knows whole names",
+	passPath:      "about a part of what a host serves; its name would block all of it",
+	passURL:       "about a page, not its host; urls=hosts takes hosts",
+	passPort:      "a host with a port",
+	passDnsmasq:   "an option of dnsmasq that blocks nothing",
+	passUnbound:   "an option of Unbound that blocks nothing",
+	passCSV:       "a row without a host, a name or an address where one is expected",
+	passHacked:    "the site is marked as compromised, not as bad itself",
+	passHosts:     "a name's real address; only 0.0.0.0, :: and loopback ones block",
+	passLocal:     "a name or an address of the machine itself",
 }
 
 type passCounts [passReasons]int
@@ -118,4 +142,7 @@ func (c *passCounts) byReason() map[string]int {
 func (r *reader) pass(why passReason) {
 	r.res.PassedOver++
 	r.passed[why]++
+	if r.o.PassedOver != nil {
+		r.o.PassedOver(Note{File: r.file, Line: r.line, Text: cut(trim(r.text)), Why: passWhys[why], Passed: true})
+	}
 }

@@ -34,6 +34,7 @@ func (r *reader) survey(line int, text []byte, long bool) {
 	if bytes.IndexByte(text, '$') >= 0 && bytes.Contains(text, []byte("badfilter")) {
 		r.surveyBadfilter(text)
 	}
+	r.surveyRow(text)
 	if !bytes.Contains(text, []byte(optionMark)) {
 		return
 	}
