@@ -115,7 +115,7 @@ func TestCheckShowsAllSentences(t *testing.T) {
 func TestListsThatHoldNothing(t *testing.T) {
 	s := lists(t, Defaults(), map[string]string{
 		"c2/guard.txt":  "com\n",
-		"c2/passed.txt": "||x.example^$image\nserver=/x.example/\nlocal=/y.example/\n",
+		"c2/passed.txt": "||x.example^$image\nserver=/x.example/192.0.2.1\nconf-file=/etc/x.conf\n",
 		"c2/some.txt":   "x.example\n||y.example^$image\n",
 	})
 	want := []string{
