@@ -1,11 +1,14 @@
 package sinkhole
 
 import (
+	"bytes"
 	"context"
 	"net"
+	"net/netip"
 	"runtime/debug"
 	"sync"
 
+	"github.com/coredns/coredns/plugin"
 	"github.com/coredns/coredns/plugin/metrics"
 	"github.com/miekg/dns"
 
@@ -16,17 +19,23 @@ import (
 )
 
 // client is the client of one query, as those below see it: what they write is
-// reviewed first. It is not used again for another query, for a cache may hold
-// it longer than the query lasts (serve_stale with verify).
+// kept, and reviewed when they have returned, for that may take questions of our
+// own to them. It is not used again for another query, for a cache may hold it
+// longer than the query lasts (serve_stale with verify).
 type client struct {
 	dns.ResponseWriter
-	lists   *Sinkhole
-	ctx     context.Context
-	req     *dns.Msg
-	src     *query.Source // nil: there is no gate
-	written bool
-	asked   policy.Query // its name lies in room
-	room    [dnsname.MaxLen]byte
+	lists *Sinkhole
+	next  plugin.Handler
+	ctx   context.Context
+	req   *dns.Msg
+	src   *query.Source // nil: there is no gate
+	asked policy.Query  // its name lies in room
+	room  [dnsname.MaxLen]byte
+
+	servers delegations
+
+	reply  *dns.Msg // that those below wrote; nil: they wrote none
+	packed []byte   // the same where they wrote octets
 }
 
 // outcome is what a policy makes of a query.
@@ -39,42 +48,43 @@ const (
 	dropped                  // nobody answers
 )
 
-// WriteMsg reviews the answer m, and writes it or what is answered in its place.
+// WriteMsg keeps the answer of those below.
 func (c *client) WriteMsg(m *dns.Msg) error {
-	c.written = true
-	switch reply, what := c.review(m); what {
-	case answered:
-		return c.ResponseWriter.WriteMsg(reply)
-	case dropped:
-		return nil
-	}
-	return c.ResponseWriter.WriteMsg(m)
+	c.reply, c.packed = m, nil
+	return nil
 }
 
-// Write reviews an answer that was packed already.
+// Write keeps an answer that was packed already.
 func (c *client) Write(b []byte) (int, error) {
-	c.written = true
 	m := new(dns.Msg)
-	if m.Unpack(b) == nil {
-		switch reply, what := c.review(m); what {
-		case answered:
-			return len(b), c.ResponseWriter.WriteMsg(reply)
-		case dropped:
-			return len(b), nil
-		}
+	if m.Unpack(b) != nil {
+		m = nil
 	}
-	return c.ResponseWriter.Write(b)
+	c.reply, c.packed = m, bytes.Clone(b)
+	return len(b), nil
+}
+
+// wrote: those below wrote something.
+func (c *client) wrote() bool { return c.reply != nil || c.packed != nil }
+
+// pass writes what those below wrote.
+func (c *client) pass() error {
+	if c.packed != nil {
+		_, err := c.ResponseWriter.Write(c.packed)
+		return err
+	}
+	return c.ResponseWriter.WriteMsg(c.reply)
 }
 
 // decide judges the question.
 func (c *client) decide() (reply *dns.Msg, what outcome) {
-	defer c.pass(&what)
+	defer c.guard(&what)
 	q := &c.req.Question[0]
 	name, err := dnsname.Append(c.room[:0], q.Name)
 	if err != nil {
 		return nil, leftAlone // what is no name is on no list
 	}
-	c.asked = policy.Query{Name: name, Type: q.Qtype, Stream: c.stream()}
+	c.asked = policy.Query{Name: name, Type: q.Qtype, Stream: c.stream(), Client: c.addr()}
 	p := c.lists.inForce.Load()
 	if self := c.lists.self; self != nil && self.Decide(c.asked).Blocks() {
 		p = self
@@ -82,27 +92,29 @@ func (c *client) decide() (reply *dns.Msg, what outcome) {
 	switch v := p.Decide(c.asked); {
 	case v.Blocks():
 		return c.answer(p, v, nil, 0)
-	case v.Allowed:
+	case v.Whole():
+		c.count(p, v, nil, 0)
 		return nil, leftAlone
 	}
 	return nil, passed
 }
 
-// review judges what the answer m reveals; nil: there is none. The question is
-// judged once more, by the policy in force now.
-func (c *client) review(m *dns.Msg) (reply *dns.Msg, what outcome) {
-	defer c.pass(&what)
+// review judges what the answer of those below reveals. The question is judged
+// once more, by the policy in force now.
+func (c *client) review() (reply *dns.Msg, what outcome) {
+	defer c.guard(&what)
 	p := c.lists.inForce.Load()
-	v, at := p.Review(c.asked, m)
+	c.servers.c = c
+	v, at := p.Review(c.asked, c.reply, &c.servers)
 	if v.Blocks() {
-		return c.answer(p, v, m, at)
+		return c.answer(p, v, c.reply, at)
 	}
-	c.count(p, v, m, at)
+	c.count(p, v, c.reply, at)
 	return nil, passed
 }
 
-// pass lets the query pass on when there is a fault in what is ours.
-func (c *client) pass(what *outcome) {
+// guard lets the query pass on when there is a fault in what is ours.
+func (c *client) guard(what *outcome) {
 	fault := recover()
 	if fault == nil {
 		return
@@ -125,14 +137,27 @@ func (c *client) stream() bool {
 	return tcp
 }
 
+// addr is who asks; not valid where that is not known.
+func (c *client) addr() netip.Addr {
+	if c.src != nil {
+		return c.src.Addr.Addr()
+	}
+	if a, ok := c.RemoteAddr().(interface{ AddrPort() netip.AddrPort }); ok {
+		return a.AddrPort().Addr().Unmap()
+	}
+	return netip.Addr{}
+}
+
 func (c *client) answer(p *policy.Policy, v policy.Verdict, m *dns.Msg, at int) (*dns.Msg, outcome) {
-	reply, drop := answer.Reply(c.req, p, v, m, at, c.asked.Stream)
+	reply, target, drop := answer.Reply(c.req, p, v, m, at, c.asked.Stream)
 	c.count(p, v, m, at)
 	switch {
 	case drop:
 		return nil, dropped
 	case reply == nil:
 		return nil, passed
+	case target != "":
+		answer.Join(reply, c.req, c.ask(askedGarden, target, c.asked.Type), c.asked.Stream)
 	}
 	return reply, answered
 }
@@ -140,7 +165,7 @@ func (c *client) answer(p *policy.Policy, v policy.Verdict, m *dns.Msg, at int) 
 // count counts what decided and what would have, and leaves word of a hit for
 // who counts lines.
 func (c *client) count(p *policy.Policy, v policy.Verdict, m *dns.Msg, at int) {
-	if would := p.CategoryOfRule(v.Shadow); would != nil {
+	if would := p.ShadowCategory(v); would != nil {
 		shadowed.WithLabelValues(metrics.WithServer(c.ctx), would.Name).Inc()
 	}
 	category := p.Category(v)

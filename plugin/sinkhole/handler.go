@@ -27,7 +27,7 @@ func (h *Handler) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg
 	if !asks(r) || src != nil && src.OptedOut {
 		return plugin.NextOrFailure(pluginName, h.Next, ctx, w, r)
 	}
-	c := &client{ResponseWriter: w, lists: h.lists, ctx: ctx, req: r, src: src}
+	c := &client{ResponseWriter: w, lists: h.lists, next: h.Next, ctx: ctx, req: r, src: src}
 	reply, what := c.decide()
 	switch what {
 	case answered:
@@ -38,15 +38,20 @@ func (h *Handler) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg
 		return plugin.NextOrFailure(pluginName, h.Next, ctx, w, r)
 	}
 	code, err := plugin.NextOrFailure(pluginName, h.Next, ctx, c, r)
-	if plugin.ClientWrite(code) || c.written {
+	if !c.wrote() && plugin.ClientWrite(code) {
+		return code, err // who says so without a word wants silence
+	}
+	// Where nothing was written, what became listed meanwhile counts all the same.
+	switch reply, what := c.review(); {
+	case what == answered:
+		return dns.RcodeSuccess, w.WriteMsg(reply)
+	case what == dropped:
+		return dns.RcodeSuccess, nil
+	case !c.wrote():
 		return code, err
 	}
-	// Nothing was written: what became listed meanwhile counts all the same.
-	switch reply, what := c.review(nil); what {
-	case answered:
-		return dns.RcodeSuccess, w.WriteMsg(reply)
-	case dropped:
-		return dns.RcodeSuccess, nil
+	if failed := c.pass(); failed != nil {
+		err = failed
 	}
 	return code, err
 }

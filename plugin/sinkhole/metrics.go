@@ -26,6 +26,20 @@ var (
 		Help:      "Counter of queries that a shadow list would have decided.",
 	}, []string{"server", "category"})
 
+	ownQuestions = promauto.NewCounterVec(prometheus.CounterOpts{
+		Namespace: plugin.Namespace,
+		Subsystem: pluginName,
+		Name:      "own_questions_total",
+		Help:      "Counter of questions of our own: where a CNAME of ours leads to, and for the servers of a name that zones look at.",
+	}, []string{"for"})
+
+	outOfBounds = promauto.NewCounter(prometheus.CounterOpts{
+		Namespace: plugin.Namespace,
+		Subsystem: pluginName,
+		Name:      "own_questions_refused_total",
+		Help:      "Counter of questions of our own for servers that were not asked, because a query had led to too many.",
+	})
+
 	bugs = promauto.NewCounter(prometheus.CounterOpts{
 		Namespace: plugin.Namespace,
 		Subsystem: pluginName,

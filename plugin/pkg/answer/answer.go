@@ -10,11 +10,21 @@
 //	nodata     NODATA                   NODATA           NODATA
 //	refused    REFUSED, empty
 //	truncate   TC, empty
+//	tcp-only   TC, empty
 //	drop       nothing
+//	local-data the rule's records of that type, or its CNAME, else NODATA; for
+//	           ANY all of them
+//	servfail   SERVFAIL, empty
 //
 // RA is set, RD and CD are copied, AA and AD clear, the question is as it came.
 // Records of ours have the category's TTL, and so has the SOA of a negative
-// answer, as its own TTL and as MINIMUM (RFC 2308, section 5).
+// answer, as its own TTL and as MINIMUM (RFC 2308, section 5). Local data of a
+// response policy zone has its own TTL, and the zone's SOA stands in the
+// additional section of all that the zone has rewritten.
+//
+// What a CNAME of ours leads to, whoever asks Reply asks for, and Join adds. A
+// CNAME to *.garden.example puts the whole name before garden.example, and makes
+// YXDOMAIN where that is too long for a name.
 //
 // # Where it hangs
 //
@@ -44,26 +54,29 @@ import (
 
 // Reply answers req as v says. up is the upstream answer and at what Review
 // returned with v; nil and 0 for a verdict of Decide. stream: the size limits of
-// UDP do not hold. drop: there is to be no answer. m is nil then, and where v
-// does not block.
-func Reply(req *dns.Msg, p *policy.Policy, v policy.Verdict, up *dns.Msg, at int, stream bool) (m *dns.Msg, drop bool) {
+// UDP do not hold. drop: there is to be no answer. m is nil then, where v does
+// not block, and where all it says is that a name is itself.
+//
+// follow is the target of a CNAME that m ends with and whose records m lacks, ""
+// where there is none. Join adds them.
+func Reply(req *dns.Msg, p *policy.Policy, v policy.Verdict, up *dns.Msg, at int, stream bool) (m *dns.Msg, follow string, drop bool) {
 	c := p.Category(v)
 	if !v.Blocks() || c == nil || len(req.Question) == 0 {
-		return nil, false
+		return nil, "", false
 	}
 	action := v.Action
 	if v.Trigger == policy.SVCB {
 		action = policy.NODATA
 	}
 	if action == policy.Drop {
-		return nil, true
+		return nil, "", true
 	}
 	m = header(req)
 	code := uint16(dns.ExtendedErrorCodeBlocked)
 	switch action {
 	case policy.Refused:
 		m.Rcode = dns.RcodeRefused
-	case policy.Truncate:
+	case policy.Truncate, policy.TCPOnly:
 		m.Truncated = true
 	case policy.NXDOMAIN:
 		m.Rcode = dns.RcodeNameError
@@ -74,11 +87,57 @@ func Reply(req *dns.Msg, p *policy.Policy, v policy.Verdict, up *dns.Msg, at int
 		if sinkhole(m, placed(m, v, up, at), c) {
 			code = dns.ExtendedErrorCodeForgedAnswer
 		}
+	case policy.LocalData:
+		d := dataOf(p, v, c)
+		hangs := placed(m, v, up, at)
+		if d.is(hangs.name) {
+			return nil, "", false
+		}
+		var forged bool
+		if follow, forged = d.fill(m, hangs, c); forged {
+			code = dns.ExtendedErrorCodeForgedAnswer
+		}
+	case policy.Failed:
+		m.Rcode = dns.RcodeServerFailure
+		code = dns.ExtendedErrorCodeNoReachableAuthority
 	case policy.Drop, policy.Pass, policy.Passthru: // are gone by now
 	}
+	if soa := p.ZoneSOA(v); soa != nil && action != policy.Failed {
+		m.Extra = append(m.Extra, dns.Copy(soa))
+	}
 	edns(m, req, c, code)
+	if follow == "" {
+		fit(m, req, stream)
+	}
+	return m, follow, false
+}
+
+// Join adds to m of Reply what up answers for the name that m's last CNAME leads
+// to; nil: there is no answer, and so none for the client.
+func Join(m, req, up *dns.Msg, stream bool) {
+	switch {
+	case up == nil || up.Rcode != dns.RcodeSuccess && up.Rcode != dns.RcodeNameError:
+		m.Rcode = dns.RcodeServerFailure
+	default:
+		m.Rcode = up.Rcode
+		m.Answer = append(m.Answer, unsigned(up.Answer)...)
+		for _, rr := range up.Ns {
+			if rr.Header().Rrtype == dns.TypeSOA {
+				m.Ns = append(m.Ns, rr)
+			}
+		}
+	}
 	fit(m, req, stream)
-	return m, false
+}
+
+// unsigned is records without signatures: what they sign is not what is answered.
+func unsigned(records []dns.RR) (rest []dns.RR) {
+	for _, rr := range records {
+		if rr.Header().Rrtype != dns.TypeRRSIG {
+			rest = append(rest, rr)
+		}
+	}
+	return rest
 }
 
 // header is an empty reply to req.

@@ -134,15 +134,22 @@ func wire(t testing.TB, text string) []byte {
 	return name
 }
 
-// ask is what plugin sinkhole does with a query.
+// ask is what plugin sinkhole does with a query. What a CNAME of ours leads to
+// does not exist.
 func ask(t testing.TB, p *policy.Policy, req *dns.Msg, up *dns.Msg, stream bool) (m *dns.Msg, drop bool) {
 	t.Helper()
 	q := policy.Query{Name: wire(t, req.Question[0].Name), Type: req.Question[0].Qtype, Stream: stream}
-	if v := p.Decide(q); v.Blocks() {
-		return Reply(req, p, v, nil, 0, stream)
+	v, at := p.Decide(q), 0
+	if !v.Blocks() {
+		v, at = p.Review(q, up, nil)
+	} else {
+		up = nil
 	}
-	v, at := p.Review(q, up)
-	return Reply(req, p, v, up, at, stream)
+	m, follow, drop := Reply(req, p, v, up, at, stream)
+	if follow != "" {
+		Join(m, req, nil, stream)
+	}
+	return m, drop
 }
 
 // show puts a reply into words.

@@ -22,7 +22,7 @@ func edns(m, req *dns.Msg, c *policy.Category, code uint16) {
 	}
 	opt := query.OPT(asked.Do())
 	opt.Option = []dns.EDNS0{ede}
-	m.Extra = []dns.RR{opt}
+	m.Extra = append(m.Extra, opt)
 }
 
 // fit brings m to the size that the client takes.
@@ -36,6 +36,12 @@ func fit(m, req *dns.Msg, stream bool) {
 		if query.Fits(m, limit) {
 			return
 		}
+		m.Extra = []dns.RR{opt}
+	} else {
+		m.Extra = nil
+	}
+	if query.Fits(m, limit) { // without the SOA of the policy zone
+		return
 	}
 	m.Truncated, m.Answer, m.Ns = true, nil, nil
 }

@@ -17,16 +17,25 @@ type place struct {
 func placed(m *dns.Msg, v policy.Verdict, up *dns.Msg, at int) place {
 	asked := m.Question[0].Name
 	if at == 0 || up == nil {
-		return place{asked, suffix(asked, v.Labels)}
+		return hung(asked, v)
 	}
 	links, name, ok := policy.Lead(&dns.Msg{Question: m.Question, Answer: up.Answer}, at)
 	for _, l := range links {
 		m.Answer = append(m.Answer, l)
 	}
-	if v.Trigger == policy.CNAME && ok {
-		return place{name, suffix(name, v.Labels)}
+	if ok && v.Trigger != policy.SVCB {
+		return hung(name, v)
 	}
 	return place{name, name}
+}
+
+// hung is a place on a name of which v lists a suffix; no labels: it lists no
+// name, or all there are.
+func hung(name string, v policy.Verdict) place {
+	if v.Labels == 0 {
+		return place{name, name}
+	}
+	return place{name, suffix(name, v.Labels)}
 }
 
 // suffix is what the last labels of a name in presentation form are.

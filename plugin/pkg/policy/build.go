@@ -15,6 +15,7 @@ import (
 	"sinkhole/plugin/pkg/dnsname"
 	"sinkhole/plugin/pkg/index/old"
 	"sinkhole/plugin/pkg/list"
+	"sinkhole/plugin/pkg/rpz"
 )
 
 // Config is what the Corefile says about lists.
@@ -41,6 +42,8 @@ type ZoneFile struct {
 	Time   time.Time
 	Open   list.Source
 	Part   func(rel string) (io.ReadCloser, error) // opens what $INCLUDE names
+
+	Override rpz.Override // of the Corefile
 }
 
 // Options say where a Policy is built.
@@ -104,6 +107,10 @@ func Build(ctx context.Context, cfg Config, files []File, zones []ZoneFile, o Op
 		return nil, fmt.Errorf("%d names do not fit: the index holds %d octets", n, index.MaxBytes)
 	}
 	p := b.policy()
+	var err error
+	if p.zones, err = readZones(ctx, cfg, zones, o, nil); err != nil {
+		return nil, err
+	}
 	if err := p.check(b.samples); err != nil {
 		return nil, err
 	}

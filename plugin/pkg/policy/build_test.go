@@ -126,7 +126,7 @@ func TestTogether(t *testing.T) {
 		wg.Go(func() {
 			for range 100 {
 				p.Decide(Query{Name: []byte("\x02ok\x03bad\x07example\x00")})
-				v, at := p.Review(queryOf(t, m), m)
+				v, at := p.Review(queryOf(t, m), m, nil)
 				p.Listed(v, queryOf(t, m), m, at)
 				p.Stats()
 			}
@@ -155,8 +155,8 @@ func TestAllocatesNothing(t *testing.T) {
 		"Decide, with exceptions":  func() { p.Decide(Query{Name: ok}) },
 		"Decide, allowed":          func() { p.Decide(Query{Name: good}) },
 		"Decide, deep":             func() { p.Decide(Query{Name: long}) },
-		"Review, addresses":        func() { p.Review(q, addresses) },
-		"Review, no answer at all": func() { p.Review(q, nil) },
+		"Review, addresses":        func() { p.Review(q, addresses, nil) },
+		"Review, no answer at all": func() { p.Review(q, nil, nil) },
 	} {
 		if n := testing.AllocsPerRun(100, f); n != 0 {
 			t.Errorf("%s: %v allocations", what, n)
@@ -164,8 +164,8 @@ func TestAllocatesNothing(t *testing.T) {
 	}
 	// The room for names, once.
 	for what, f := range map[string]func(){
-		"Review, a chain":         func() { p.Review(q, m) },
-		"Review, an HTTPS record": func() { p.Review(q, https) },
+		"Review, a chain":         func() { p.Review(q, m, nil) },
+		"Review, an HTTPS record": func() { p.Review(q, https, nil) },
 	} {
 		if n := testing.AllocsPerRun(100, f); n > 1 {
 			t.Errorf("%s: %v allocations, want 1", what, n)
@@ -185,7 +185,7 @@ func BenchmarkReview(b *testing.B) {
 			q := queryOf(b, m)
 			b.ReportAllocs()
 			for b.Loop() {
-				p.Review(q, m)
+				p.Review(q, m, nil)
 			}
 		})
 	}

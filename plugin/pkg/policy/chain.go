@@ -70,6 +70,14 @@ func redirected(name string, rr *dns.DNAME) (target string, ok bool) {
 	return name[:cut] + strings.TrimPrefix(rr.Target, "."), true
 }
 
+// isName tells whether text in presentation form is a name: what a DNAME makes
+// may be too long for one.
+func isName(text string) bool {
+	var room [dnsname.MaxLen]byte
+	_, err := dnsname.Append(room[:0], text)
+	return err == nil
+}
+
 // question is the name in question, as m has it.
 func question(m *dns.Msg) string {
 	if len(m.Question) == 0 {

@@ -12,3 +12,9 @@ type Data struct {
 
 // Data is what a verdict of a list says to answer, with Action LocalData.
 func (p *Policy) Data(v Verdict) Data { return Data{} }
+
+// said names the rewrites that decide.
+type said struct {
+	group uint32
+	live  uint64
+}

@@ -13,9 +13,12 @@ import (
 // returned; for a verdict of Decide m is nil and at is 0. Both are copies.
 func (p *Policy) Listed(v Verdict, q Query, m *dns.Msg, at int) (name []byte, text string) {
 	switch v.Trigger {
-	case NoTrigger:
+	case NoTrigger, NSDName, NSIP, ClientIP:
 		return nil, ""
 	case ResponseIP:
+		if v.Zone > 0 {
+			return nil, v.ZoneRule.Prefix.String()
+		}
 		return nil, p.addrs[v.Rule.addr-1].prefix.String()
 	case QName:
 		name = bytes.Clone(q.Name)

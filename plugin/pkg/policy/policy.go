@@ -76,6 +76,8 @@ type Policy struct {
 
 	table *bart.Table[uint32] // prefix → place in addrs
 	addrs []addrRule
+
+	zones []zone // in order of precedence
 }
 
 // Query is what is asked.
@@ -84,15 +86,6 @@ type Query struct {
 	Type   uint16
 	Stream bool       // came by TCP, DoT, DoH or DoQ
 	Client netip.Addr // for the client-ip triggers of zones and for nothing else; not valid: not known
-}
-
-// Decide says what to do with q. It allocates nothing, locks nothing and reads
-// no clock. Pass and Passthru are not the last word: Review has it.
-func (p *Policy) Decide(q Query) Verdict {
-	if p == nil {
-		return Verdict{}
-	}
-	return p.act(p.find(q.Name, q.Type), QName, q.Stream)
 }
 
 // find looks up every suffix of name that may be listed, longest first. The

@@ -386,7 +386,7 @@ func TestGuard(t *testing.T) {
 func TestNil(t *testing.T) {
 	var p *Policy
 	q := Query{Name: wire(t, "bad.example")}
-	v, at := p.Review(q, nil)
+	v, at := p.Review(q, nil, nil)
 	e, err := p.Explain(q)
 	if p.Decide(q) != (Verdict{}) || v != (Verdict{}) || at != 0 || e.Decides != nil || err != nil ||
 		p.Category(v) != nil || p.File(v.Rule) != "" || p.Stats().Names != 0 || p.Categories() != nil {

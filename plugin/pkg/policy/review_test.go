@@ -190,7 +190,7 @@ func TestReview(t *testing.T) {
 			if tt.up == "none" {
 				m = nil
 			}
-			v, at := p.Review(q, m)
+			v, at := p.Review(q, m, nil)
 			if got := reviewed(p, v, q, m, at); got != tt.want {
 				t.Errorf("got %s, want %s", got, tt.want)
 			}
@@ -230,7 +230,7 @@ func TestReviewFollowsFar(t *testing.T) {
 			fmt.Fprintf(&up, "n%d.example. CNAME %s\n", i, target)
 		}
 		m := answerOf(t, "n0.example. A", up.String())
-		v, at := p.Review(queryOf(t, m), m)
+		v, at := p.Review(queryOf(t, m), m, nil)
 		if !v.Blocks() || at != 1 {
 			t.Errorf("%d links: %v in record %d, want record 1", links, v.Action, at)
 		}
@@ -247,12 +247,12 @@ func TestReviewWithoutAQuestion(t *testing.T) {
 	m := answerOf(t, "www.example. A", "www.example. CNAME bad.example.")
 	q := queryOf(t, m)
 	m.Question = nil
-	v, at := p.Review(q, m)
+	v, at := p.Review(q, m, nil)
 	if got := reviewed(p, v, q, m, at); got != "sinkhole by cname bad.example in record 1" {
 		t.Error(got)
 	}
 	m.Answer = []dns.RR{&dns.A{}, &dns.AAAA{}, &dns.CNAME{}, &dns.DNAME{}, &dns.HTTPS{}, &dns.SVCB{Value: []dns.SVCBKeyValue{&dns.SVCBIPv4Hint{}}}}
-	if v, _ := p.Review(q, m); v != (Verdict{}) {
+	if v, _ := p.Review(q, m, nil); v != (Verdict{}) {
 		t.Errorf("records without data: %+v", v)
 	}
 }
@@ -309,7 +309,7 @@ func FuzzReview(f *testing.F) {
 			return
 		}
 		q := queryOf(t, m)
-		v, at := p.Review(q, m)
+		v, at := p.Review(q, m, nil)
 		if at < 0 || at > len(m.Answer) || (at == 0) != (v.Trigger == QName || v.Trigger == NoTrigger) {
 			t.Fatalf("%+v in record %d of %d", v, at, len(m.Answer))
 		}

@@ -1,6 +1,10 @@
 package policy
 
-import "net/netip"
+import (
+	"net/netip"
+
+	"sinkhole/plugin/pkg/rpz"
+)
 
 // Action is what a category does with a query for a listed name.
 type Action uint8
@@ -16,11 +20,13 @@ const (
 	Passthru                // recorded, and left alone
 	LocalData               // the rule says its answer itself; no category has this action
 	TCPOnly                 // Truncate of a zone's rule; on a stream there is no such rule
+	Failed                  // SERVFAIL: an address that a zone's NSIP rules look at could not be known
 )
 
 var actions = [...]string{
 	Pass: "pass", Sinkhole: "sinkhole", NXDOMAIN: "nxdomain", NODATA: "nodata",
-	Refused: "refused", Drop: "drop", Truncate: "truncate", Passthru: "passthru", LocalData: "local-data", TCPOnly: "tcp-only",
+	Refused: "refused", Drop: "drop", Truncate: "truncate", Passthru: "passthru",
+	LocalData: "local-data", TCPOnly: "tcp-only", Failed: "servfail",
 }
 
 // String is the word of the Corefile for a, and the label of metrics.
@@ -77,8 +83,11 @@ type Verdict struct {
 	Rule    RuleID // what decided; none where nothing is listed, and for a zone
 	Shadow  RuleID // of a shadow file, would have decided in place of Rule
 
-	Zone       uint16 // whose rule decided, from one in order of precedence; 0: no zone's
-	ShadowZone uint16 // the first disabled zone with a rule that would have decided
+	Zone       uint16   // whose rule decided, from one in order of precedence; 0: no zone's
+	ZoneRule   rpz.Rule // what decided, where it is a zone's
+	ShadowZone uint16   // the first disabled zone with a rule that would have decided
+
+	said said // by the rewrites of a list that decides
 }
 
 // Blocks tells whether there is an answer of ours, or none, in place of the
@@ -92,18 +101,34 @@ func (v Verdict) Whole() bool { return v.Allowed || v.Zone > 0 && v.Action == Pa
 // Delegations are what the NSDNAME and NSIP triggers of zones look at. It is
 // asked only where a loaded zone has such triggers, and where one could decide.
 type Delegations interface {
-	// NS are the servers of the zone that a name is the apex of, in wire form;
-	// none where it is no apex. ok is false where that cannot be known.
-	NS(name []byte) (servers [][]byte, ok bool)
-	// Addrs are the addresses of a server.
+	// NS are the servers of the zone that name is the apex of, all in wire form:
+	// none where it is no apex, and where that cannot be known.
+	NS(name []byte) (servers [][]byte)
+	// Addrs are the addresses of a server; ok is false where they cannot be known.
 	Addrs(server []byte) (addrs []netip.Addr, ok bool)
 }
 
 // Category is the category of what decided, nil where nothing is listed and for
-// an allow file.
-func (p *Policy) Category(v Verdict) *Category { return p.CategoryOfRule(v.Rule) }
+// an allow file. A zone is one of its own, with its name, and with what the
+// Corefile says of all categories.
+func (p *Policy) Category(v Verdict) *Category {
+	if v.Zone > 0 {
+		return p.zoneCategory(v.Zone)
+	}
+	return p.CategoryOfRule(v.Rule)
+}
 
-// CategoryOfRule is the category of a rule, for Verdict.Shadow.
+// ShadowCategory is the category of what would have decided, nil for nothing.
+func (p *Policy) ShadowCategory(v Verdict) *Category {
+	if v.ShadowZone > 0 {
+		return p.zoneCategory(v.ShadowZone)
+	}
+	return p.CategoryOfRule(v.Shadow)
+}
+
+func (p *Policy) zoneCategory(number uint16) *Category { return &p.zones[number-1].category }
+
+// CategoryOfRule is the category of a rule of a list.
 func (p *Policy) CategoryOfRule(r RuleID) *Category {
 	if r.None() || p.files[r.file-1].allow {
 		return nil
