@@ -6,12 +6,10 @@ import (
 	"github.com/gaissmai/bart"
 )
 
-// addrRule is a listed prefix, and what it says of addresses that have no longer
-// listed prefix.
+// addrRule is a listed prefix.
 type addrRule struct {
-	prefix  netip.Prefix
-	group   uint32
-	verdict Verdict
+	prefix netip.Prefix
+	group  uint32 // 0: no longer listed, and not in the table
 }
 
 // address says what an address in the answer to q is.
@@ -19,19 +17,35 @@ func (p *Policy) address(a netip.Addr, q Query) Verdict {
 	if len(p.addrs) == 0 || !a.IsValid() {
 		return Verdict{}
 	}
-	i, ok := p.table.Lookup(a.Unmap())
-	if !ok {
+	var room [maxHits]hit
+	hits := p.addrHits(room[:0], a)
+	if len(hits) == 0 {
 		return Verdict{}
 	}
-	return p.act(p.addrs[i].verdict, ResponseIP, q.Stream)
+	return p.act(p.rank(hits, asked{q.Name, q.Type}), ResponseIP, q.Stream)
 }
 
-// addrHits are the listed prefixes that hold prefix, longest first.
-func (p *Policy) addrHits(prefix netip.Prefix) (hits []hit) {
-	for _, i := range p.table.Supernets(prefix) {
-		hits = append(hits, hit{group: p.addrs[i].group, addr: i + 1, own: true})
+// addrHits appends the listed prefixes that hold an address, longest first.
+func (p *Policy) addrHits(to []hit, a netip.Addr) []hit {
+	a = a.Unmap().WithZone("")
+	for bits := a.BitLen(); bits >= 0; {
+		longest, i, ok := p.table.LookupPrefixLPM(netip.PrefixFrom(a, bits))
+		if !ok {
+			break
+		}
+		to = append(to, hit{group: p.addrs[i].group, addr: i + 1, own: true})
+		bits = longest.Bits() - 1
 	}
-	return hits
+	return to
+}
+
+// prefixHits is the rule of exactly this prefix.
+func (p *Policy) prefixHits(prefix netip.Prefix) []hit {
+	i, ok := p.table.Get(prefix)
+	if !ok {
+		return nil
+	}
+	return []hit{{group: p.addrs[i].group, addr: i + 1, own: true}}
 }
 
 // prefixes are the addrRules while files are read.

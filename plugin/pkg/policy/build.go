@@ -4,16 +4,19 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"net/netip"
 	"slices"
+	"syscall"
 	"time"
 
 	"github.com/gaissmai/bart"
 
-	"sinkhole/plugin/pkg/dnsname"
-	"sinkhole/plugin/pkg/index/old"
+	"sinkhole/plugin/pkg/index"
 	"sinkhole/plugin/pkg/list"
 	"sinkhole/plugin/pkg/rpz"
 )
@@ -56,58 +59,79 @@ type Options struct {
 // file is a File that was read.
 type file struct {
 	File
+	id            uint32 // its number in groups, from one
 	allow, shadow bool
-	excepts       bool // it has exceptions
-	category      int  // place in categories; of no meaning in an allow file
-	result        list.Result
+	named         string      // its category, by its folder or its own option
+	category      int         // place in categories; of no meaning in an allow file
+	result        list.Result // without the notes and reasons, which may be many
+}
+
+// fileOf is a file that is to be read.
+func fileOf(f File, id uint32) file {
+	category, allow, _ := CategoryOf(f.Name)
+	return file{File: f, id: id, allow: allow, named: category}
 }
 
 // checkEvery: of a file's rules the first, and every so many, are asked back.
 const checkEvery = 1024
 
-// builder is a Policy while its files are read. Until all are, nobody knows in
-// which order they stand: files have the numbers in which they come.
-type builder struct {
-	cfg      Config
-	guard    list.Guard
-	files    []file
-	named    []string // category of each file
-	names    *index.Builder
-	depths   depths
-	groups   *grouper
-	prefixes prefixes
-	samples  []sample
-}
-
-// sample is a rule that is asked back.
-type sample struct {
-	name   []byte
-	prefix netip.Prefix
-	file   uint32
-	kind   kind
-}
-
-// Build reads all files and makes a Policy of them. That what it made holds what
-// it read is checked on a sample; a refusal says which file, and the Policy in
-// force stays.
-//
-// The zones are in order of precedence.
-func Build(ctx context.Context, cfg Config, files []File, zones []ZoneFile, o Options) (*Policy, error) {
-	entries := 0
-	for _, f := range files {
-		entries += f.Entries
+// Build reads all lists and zones and makes a Policy of them; the zones are in
+// order of precedence. That what it made holds what it read is checked on a
+// sample; a refusal says which file, and the Policy in force stays. Where o.Dir
+// takes no more, the Policy is built in memory, and Warning says so.
+func Build(ctx context.Context, cfg Config, lists []File, zones []ZoneFile, o Options) (*Policy, error) {
+	p, err := buildIn(ctx, cfg, lists, zones, o)
+	if err == nil || o.Dir == "" || !diskFault(err) || ctx.Err() != nil {
+		return p, err
 	}
-	b := newBuilder(cfg, entries)
-	for _, f := range files {
-		if err := b.read(f); err != nil {
-			return nil, fmt.Errorf("%s: %w", f.Name, err)
+	fault := err
+	if p, err = buildIn(ctx, cfg, lists, zones, Options{}); err != nil {
+		return nil, err
+	}
+	p.options = o
+	p.warning = fmt.Sprintf("%s: %v; want room there for what the lists come to; they are in force from memory", o.Dir, fault)
+	return p, nil
+}
+
+// Warning says what an operator should see to although p is in force; "" for
+// nothing.
+func (p *Policy) Warning() string {
+	if p == nil {
+		return ""
+	}
+	return p.warning
+}
+
+// storeError is what keeps names from being stored, not from being read.
+type storeError struct{ error }
+
+func (e storeError) Unwrap() error { return e.error }
+
+// diskFault tells whether err is about the folder where Policies are built.
+func diskFault(err error) bool {
+	if errors.As(err, new(storeError)) {
+		return true
+	}
+	for _, fault := range []error{syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS} {
+		if errors.Is(err, fault) {
+			return true
 		}
 	}
-	if n := b.names.Refused(); n > 0 {
-		return nil, fmt.Errorf("%d names do not fit: the index holds %d octets", n, index.MaxBytes)
+	return false
+}
+
+func buildIn(ctx context.Context, cfg Config, lists []File, zones []ZoneFile, o Options) (*Policy, error) {
+	b := newBuilder(ctx, cfg, o)
+	defer b.names.Discard()
+	for _, f := range lists {
+		if err := b.read(f); err != nil {
+			return nil, err
+		}
 	}
-	p := b.policy()
-	var err error
+	p, err := b.policy()
+	if err != nil {
+		return nil, err
+	}
 	if p.zones, err = readZones(ctx, cfg, zones, o, nil); err != nil {
 		return nil, err
 	}
@@ -117,119 +141,179 @@ func Build(ctx context.Context, cfg Config, files []File, zones []ZoneFile, o Op
 	return p, nil
 }
 
-func newBuilder(cfg Config, entries int) *builder {
-	return &builder{
-		cfg:      cfg,
-		guard:    Guard(cfg.Protect),
-		names:    index.NewBuilder(entries),
-		groups:   newGrouper(),
+// reader reads lists for a Policy.
+type reader struct {
+	ctx     context.Context
+	cfg     Config
+	guard   list.Guard
+	clauses *clauses
+	failed  error // of who takes the rules: reading ends
+}
+
+// read reads one version of a file.
+func (r *reader) read(f *file, take func(list.Rule, entry)) error {
+	o := list.ReadOptions{Allow: f.allow, Protected: r.guard, MaxSize: r.cfg.MaxSize}
+	res, err := list.Read(f.Name, r.source(f.Open), o, func(rule list.Rule) {
+		take(rule, entry{file: f.id, clause: r.clauses.of(rule), kinds: kindOf(rule)})
+	})
+	clear(r.clauses.seen)
+	switch {
+	case r.failed != nil:
+		return r.failed
+	case r.ctx.Err() != nil:
+		return r.ctx.Err()
+	case err != nil:
+		return fmt.Errorf("%s: %w", f.Name, err)
+	}
+	res.Notes, res.Passed = nil, nil
+	f.result = res
+	f.shadow = res.Options.Shadow && !f.allow
+	if own := res.Options.Category; own != "" {
+		f.named = own
+	}
+	return nil
+}
+
+// source is a file that ends when reading is to end.
+func (r *reader) source(open list.Source) list.Source {
+	return func() (io.ReadCloser, error) {
+		f, err := open()
+		if err != nil {
+			return nil, err
+		}
+		return &stoppable{f, r}, nil
+	}
+}
+
+type stoppable struct {
+	io.ReadCloser
+	r *reader
+}
+
+func (s *stoppable) Read(b []byte) (int, error) {
+	if s.r.failed != nil {
+		return 0, s.r.failed
+	}
+	if err := s.r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return s.ReadCloser.Read(b)
+}
+
+// builder is a Policy while its files are read. Until all are, nobody knows in
+// which order they stand: their ids are the order in which they come.
+type builder struct {
+	reader
+	o        Options
+	files    []file
+	names    *index.Builder
+	groups   *grouper
+	unions   map[[2]uint32]uint32 // of groups that were united before
+	prefixes prefixes
+	samples  []sample
+}
+
+// sample is a rule that is asked back.
+type sample struct {
+	name   []byte
+	prefix netip.Prefix
+	entry
+}
+
+func newBuilder(ctx context.Context, cfg Config, o Options) *builder {
+	b := &builder{
+		reader:   reader{ctx: ctx, cfg: cfg, guard: Guard(cfg.Protect), clauses: newClauses(nil)},
+		o:        o,
+		groups:   newGrouper(nil),
+		unions:   make(map[[2]uint32]uint32),
 		prefixes: prefixes{table: new(bart.Table[uint32])},
 	}
+	b.names = index.NewBuilder(index.Options{Dir: o.Dir, Merge: b.union})
+	return b
+}
+
+// union is the group of a name that was added as old and as new.
+func (b *builder) union(old, new uint32) uint32 {
+	pair := [2]uint32{old, new}
+	n, ok := b.unions[pair]
+	if !ok {
+		n = b.groups.union(old, new)
+		b.unions[pair] = n
+	}
+	return n
 }
 
 // read reads one file.
 func (b *builder) read(f File) error {
-	category, allow, _ := CategoryOf(f.Name)
-	b.files = append(b.files, file{File: f, allow: allow})
-	number := uint32(len(b.files))
-	at := &b.files[number-1]
-
+	at := fileOf(f, uint32(len(b.files)+1))
 	rules := 0
-	var err error
-	at.result, err = list.Read(f.Name, f.Open, list.ReadOptions{Allow: allow, Protected: b.guard, MaxSize: b.cfg.MaxSize}, func(r list.Rule) {
-		b.add(r, number)
-		at.excepts = at.excepts || r.Except
+	err := b.reader.read(&at, func(r list.Rule, e entry) {
 		if rules%checkEvery == 0 {
-			b.samples = append(b.samples, sample{bytes.Clone(r.Name), r.Prefix, number, kindOf(r)})
+			b.samples = append(b.samples, sample{bytes.Clone(r.Name), r.Prefix, e})
 		}
 		rules++
+		if r.Name == nil {
+			rule := b.prefixes.at(r.Prefix)
+			rule.group = b.groups.with(rule.group, e)
+			return
+		}
+		if err := b.names.Add(r.Name, b.groups.with(0, e)); err != nil {
+			b.failed = storeError{err}
+		}
 	})
-	if own := at.result.Options.Category; own != "" {
-		category = own
-	}
-	at.shadow = at.result.Options.Shadow && !allow
-	b.named = append(b.named, category)
+	b.files = append(b.files, at)
 	return err
 }
 
-// add takes one rule.
-func (b *builder) add(r list.Rule, file uint32) {
-	k := kindOf(r)
-	if r.Name == nil {
-		rule := b.prefixes.at(r.Prefix)
-		rule.group = b.groups.with(rule.group, file, k)
-		return
+// policy makes a Policy of what was read.
+func (b *builder) policy() (*Policy, error) {
+	var id [16]byte
+	rand.Read(id[:])
+	names, err := b.names.Build(id[:])
+	if err != nil {
+		return nil, storeError{err}
 	}
-	old, dup := b.names.Add(r.Name, b.groups.with(0, file, k))
-	if !dup {
-		b.depths.add(dnsname.Labels(r.Name))
-		return
-	}
-	if g := b.groups.with(old, file, k); g != old {
-		b.names.Set(r.Name, g)
-	}
-}
-
-// policy puts the files in order of precedence, gives them their last numbers,
-// and works out what groups and prefixes come to.
-func (b *builder) policy() *Policy {
 	p := &Policy{
-		config: b.cfg,
-		guard:  b.guard,
-		files:  b.files,
-		names:  b.names.Build(),
-		depths: b.depths,
-		groups: b.groups.groups,
-		table:  b.prefixes.table,
-		addrs:  b.prefixes.rules,
+		config:  b.cfg,
+		options: b.o,
+		guard:   b.guard,
+		base:    &base{names: names, id: hex.EncodeToString(id[:]), groups: len(b.groups.groups)},
+		listed:  names.Len(),
+		groups:  slices.Clip(b.groups.groups),
+		clauses: slices.Clip(b.clauses.all),
+		leftOut: b.groups.leftOut,
+		table:   b.prefixes.table,
+		addrs:   slices.Clip(b.prefixes.rules),
+		texts:   new(texts),
 	}
-	b.order(p)
-	p.faces = make([]faces, len(p.groups))
-	for n := range p.faces {
-		p.faces[n] = faces{own: p.face(uint32(n), true), below: p.face(uint32(n), false)}
-	}
-	for i := range p.addrs {
-		p.addrs[i].verdict = p.rank(p.addrHits(p.addrs[i].prefix))
-	}
-	return p
+	p.arrange(b.files, len(b.files))
+	return p, nil
 }
 
-// order sorts the files and renumbers them where they are named.
-func (b *builder) order(p *Policy) {
-	p.categories = categoriesOf(b.cfg, b.blocking())
+// arrange puts files in order of precedence, and works out what groups come to.
+// ids is the highest id that was ever given.
+func (p *Policy) arrange(files []file, ids int) {
+	p.place = make([]uint32, ids+1)
+	var named []string
+	for _, f := range files {
+		if !f.allow {
+			named = append(named, f.named)
+		}
+	}
+	p.categories = categoriesOf(p.config, named)
 	place := make(map[string]int)
 	for i, c := range p.categories {
 		place[c.Name] = i
 	}
-	came := make([]int, len(p.files)) // by last number, both from zero
-	for i := range p.files {
-		p.files[i].category = place[b.named[i]]
-		came[i] = i
+	for i := range files {
+		files[i].category = place[files[i].named]
 	}
-	slices.SortFunc(came, func(i, j int) int { return before(&p.files[i], &p.files[j]) })
-
-	last := make([]uint32, len(p.files)+1) // by the number in which they came, from one
-	sorted := make([]file, len(p.files))
-	for i, j := range came {
-		sorted[i], last[j+1] = p.files[j], uint32(i+1)
+	slices.SortFunc(files, func(a, b file) int { return before(&a, &b) })
+	for i, f := range files {
+		p.place[f.id] = uint32(i + 1)
 	}
-	p.files = sorted
-	for i := range p.groups {
-		p.groups[i].file = last[p.groups[i].file]
-	}
-	for i := range b.samples {
-		b.samples[i].file = last[b.samples[i].file]
-	}
-}
-
-// blocking are the categories of all files but those of allow.
-func (b *builder) blocking() (names []string) {
-	for i, f := range b.files {
-		if !f.allow {
-			names = append(names, b.named[i])
-		}
-	}
-	return names
+	p.files = files
+	p.faces = p.facesOf(p.groups)
 }
 
 // before orders files by precedence.

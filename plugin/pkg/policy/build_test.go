@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -54,12 +55,10 @@ func TestCheckFindsFaults(t *testing.T) {
 		want  string
 	}{
 		"none":                         {func(*Policy) {}, ""},
-		"a name that was lost":         {func(p *Policy) { p.names = nil }, `c2/a.txt: "bad.example": read, but not to be found`},
+		"a name that was lost":         {func(p *Policy) { p.base.names = nil }, `c2/a.txt: "bad.example": read, but not to be found`},
 		"a name of another file":       {func(p *Policy) { p.groups[1].file = 2 }, `c2/a.txt: "bad.example": read, but not to be found`},
-		"a depth that was forgotten":   {func(p *Policy) { p.depths = depths{} }, `c2/a.txt: "bad.example": {Action:pass`},
 		"a face that is not the group": {func(p *Policy) { p.faces[1].own.block = 2 }, `c2/a.txt: "bad.example": {Action:pass`},
 		"a prefix that was lost":       {func(p *Policy) { p.table.Delete(p.addrs[0].prefix) }, `c2/a.txt: "192.0.2.0/24": read, but not to be found`},
-		"a prefix decided wrongly":     {func(p *Policy) { p.addrs[0].verdict = Verdict{} }, `c2/a.txt: "192.0.2.0/24": {Action:pass`},
 	}
 	for what, tt := range faults {
 		t.Run(what, func(t *testing.T) {
@@ -68,8 +67,8 @@ func TestCheckFindsFaults(t *testing.T) {
 				t.Fatal(err)
 			}
 			samples := []sample{
-				{name: name, file: 1, kind: blockSubtree},
-				{prefix: p.addrs[0].prefix, file: 1, kind: blockExact},
+				{name: name, entry: entry{file: 1, kinds: blockSubtree}},
+				{prefix: p.addrs[0].prefix, entry: entry{file: 1, kinds: blockExact}},
 			}
 			tt.plant(p)
 			err = p.check(samples)
@@ -82,7 +81,7 @@ func TestCheckFindsFaults(t *testing.T) {
 
 // TestBuildChecksASample: of every file, in all its length.
 func TestBuildChecksASample(t *testing.T) {
-	b := newBuilder(testConfig(), 0)
+	b := newBuilder(context.Background(), testConfig(), Options{})
 	for f := range 3 {
 		var text strings.Builder
 		for i := range 3 * checkEvery {
@@ -97,22 +96,19 @@ func TestBuildChecksASample(t *testing.T) {
 	}
 }
 
-// TestMemory holds the promise of the package comment: of a name there is its
-// own, and 7.5 octets of the index, and one of its value.
+// TestMemory holds what a name costs, all included.
 func TestMemory(t *testing.T) {
 	var text strings.Builder
-	octets := 0
-	for i := range 100_000 {
-		name := fmt.Sprintf("name-%d.bad.example", i)
-		octets += len(name) + 2
-		fmt.Fprintln(&text, name)
+	const names = 100_000
+	for i := range names {
+		fmt.Fprintf(&text, "name-%d.bad.example\n", i)
 	}
 	p, err := buildOf(testConfig(), []File{{Name: "c2/a.txt", Open: source(text.String())}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if over := float64(p.Stats().Bytes-octets) / 100_000; over > 8.6 {
-		t.Errorf("%.2f octets a name beside its own, want at most 8.6", over)
+	if each := float64(p.Stats().Bytes) / names; each > 41 {
+		t.Errorf("%.2f octets a name, want at most 41", each)
 	}
 }
 

@@ -2,7 +2,8 @@ package policy
 
 import (
 	"fmt"
-	"net/netip"
+
+	"github.com/miekg/dns"
 
 	"sinkhole/plugin/pkg/dnsname"
 )
@@ -14,37 +15,32 @@ import (
 func (p *Policy) check(samples []sample) error {
 	for _, s := range samples {
 		var hits []hit
-		var got Verdict
+		var got, want Verdict
 		what := s.prefix.String()
 		if s.name != nil {
-			hits, got, what = p.hits(nil, s.name), p.find(s.name, 0), dnsname.String(s.name)
+			what = dnsname.String(s.name)
+			hits, got = p.hits(nil, s.name), p.find(s.name, dns.TypeA)
+			want = p.rank(hits, asked{s.name, dns.TypeA})
 		} else {
-			hits, got = p.addrHits(s.prefix), p.prefixVerdict(s.prefix)
+			hits = p.prefixHits(s.prefix)
 		}
-		if len(hits) == 0 || !hits[0].own || !p.holds(hits[0].group, s) {
-			return fmt.Errorf("%s: %q: read, but not to be found in what was built of it", p.files[s.file-1].Name, what)
+		file := p.files[p.place[s.file]-1].Name
+		if len(hits) == 0 || !hits[0].own || !p.has(hits[0].group, s.entry) {
+			return fmt.Errorf("%s: %q: read, but not to be found in what was built of it", file, what)
 		}
-		if want := p.rank(hits); got != want {
-			return fmt.Errorf("%s: %q: %+v on the quick way, %+v by all entries", p.files[s.file-1].Name, what, got, want)
+		if got != want {
+			return fmt.Errorf("%s: %q: %+v on the quick way, %+v by all entries", file, what, got, want)
 		}
 	}
 	return nil
 }
 
-func (p *Policy) prefixVerdict(s netip.Prefix) Verdict {
-	i, ok := p.table.Get(s)
-	if !ok {
-		return Verdict{}
-	}
-	return p.addrs[i].verdict
-}
-
-// holds tells whether a group has a sample's entry.
-func (p *Policy) holds(n uint32, s sample) bool {
+// has tells whether a group has an entry, or may have left it out.
+func (p *Policy) has(n uint32, e entry) bool {
 	for ; n != 0; n = p.groups[n].rest {
-		if g := p.groups[n]; g.file == s.file && g.kinds&s.kind != 0 {
+		if have := p.groups[n].entry; have.file == e.file && have.clause == e.clause && have.kinds&e.kinds != 0 {
 			return true
 		}
 	}
-	return false
+	return e.clause != 0 && p.leftOut > 0
 }

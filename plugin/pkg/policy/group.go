@@ -2,30 +2,50 @@ package policy
 
 import "sinkhole/plugin/pkg/list"
 
-// kind is how a file lists a name; a prefix is always listed as exact.
-type kind uint8
+// kind is how a file lists a name; a prefix is always listed as exact. Kinds come
+// in pairs: for the name itself, and for it and all below.
+type kind uint16
 
 const (
 	blockExact kind = 1 << iota
 	blockSubtree
+	mustExact // $important
+	mustSubtree
 	exceptExact
 	exceptSubtree
+	freeExact // an important exception
+	freeSubtree
+	reopenExact // an exception from shorter names
+	reopenSubtree
 
 	blocks  = blockExact | blockSubtree
-	excepts = exceptExact | exceptSubtree // in an allow file: allows
-	subtree = blockSubtree | exceptSubtree
+	musts   = mustExact | mustSubtree
+	excepts = exceptExact | exceptSubtree
+	frees   = freeExact | freeSubtree
+	reopens = reopenExact | reopenSubtree
+
+	anyBlock  = blocks | musts
+	anyExcept = excepts | frees | reopens // in an allow file: allows
+	subtree   = blockSubtree | mustSubtree | exceptSubtree | freeSubtree | reopenSubtree
 )
 
-func kindOf(r list.Rule) kind {
+func kindOf(r list.Rule) (k kind) {
 	switch {
-	case r.Except && r.Reach == list.Subtree:
-		return exceptSubtree
+	case r.Except && r.Important:
+		k = freeExact
+	case r.Except && r.Reopens:
+		k = reopenExact
 	case r.Except:
-		return exceptExact
-	case r.Reach == list.Subtree:
-		return blockSubtree
+		k = exceptExact
+	case r.Important:
+		k = mustExact
+	default:
+		k = blockExact
 	}
-	return blockExact
+	if r.Reach == list.Subtree {
+		k <<= 1
+	}
+	return k
 }
 
 // at is what of k holds for the name itself (own), or for names below it.
@@ -36,29 +56,57 @@ func (k kind) at(own bool) kind {
 	return k & subtree
 }
 
-// group is a set of entries about one name: this one, and those of rest.
+// entry is what one file says of a name under one clause.
+type entry struct {
+	file   uint32 // its id, from one
+	clause uint32 // place in the table of clauses; 0: without
+	kinds  kind   // never 0
+}
+
+// before orders the entries of a group: that with the highest numbers is at its
+// head. What matters is that there is one order, so that equal sets are one
+// group.
+func (e entry) before(f entry) bool {
+	return e.file > f.file || e.file == f.file && e.clause > f.clause
+}
+
+// group is a set of entries about one name: this one, and those of rest, which
+// stand behind it. rest is a lower number than its own.
 type group struct {
-	rest  uint32 // number of a group; 0 is empty
-	file  uint32 // from one
-	kinds kind   // never 0
+	rest uint32 // number of a group; 0 is empty
+	entry
 }
 
-// grouper numbers the groups while files are read one after the other.
+// maxClauses is how many entries with a clause a file may have for one name;
+// those beyond are left out and counted. No list comes near it, and without it a
+// list of a million answers for one name would be sorted again for each.
+const maxClauses = 64
+
+// grouper numbers groups: equal sets have one number.
 type grouper struct {
-	groups []group
-	number map[group]uint32
+	groups  []group
+	number  map[group]uint32
+	last    group // asked for last, and its number: files say the same of most names
+	lastNum uint32
+	leftOut int
 }
 
-func newGrouper() *grouper {
-	return &grouper{groups: make([]group, 1), number: make(map[group]uint32)}
+// newGrouper goes on numbering behind groups, which stay as they are.
+func newGrouper(groups []group) *grouper {
+	if len(groups) == 0 {
+		groups = make([]group, 1)
+	}
+	g := &grouper{groups: groups[:len(groups):len(groups)], number: make(map[group]uint32, len(groups))}
+	for n, old := range groups[1:] {
+		g.number[old] = uint32(n + 1)
+	}
+	return g
 }
 
-// with is the group old and one entry more. Adding what is in it already
-// changes nothing, as long as the file is the last that was added.
-func (g *grouper) with(old, file uint32, k kind) uint32 {
-	want := group{rest: old, file: file, kinds: k}
-	if last := g.groups[old]; last.file == file {
-		want.rest, want.kinds = last.rest, last.kinds|k
+// intern is the number of a group whose head comes before all of its rest.
+func (g *grouper) intern(want group) uint32 {
+	if want == g.last {
+		return g.lastNum
 	}
 	n, ok := g.number[want]
 	if !ok {
@@ -66,41 +114,116 @@ func (g *grouper) with(old, file uint32, k kind) uint32 {
 		g.groups = append(g.groups, want)
 		g.number[want] = n
 	}
+	g.last, g.lastNum = want, n
 	return n
+}
+
+// with is the group n and one entry more.
+func (g *grouper) with(n uint32, e entry) uint32 {
+	if e.clause != 0 && g.full(n, e) {
+		g.leftOut++
+		return n
+	}
+	return g.add(n, e)
+}
+
+func (g *grouper) add(n uint32, e entry) uint32 {
+	if n == 0 {
+		return g.intern(group{0, e})
+	}
+	switch head := g.groups[n]; {
+	case e.before(head.entry):
+		return g.intern(group{n, e})
+	case head.file == e.file && head.clause == e.clause:
+		head.kinds |= e.kinds
+		return g.intern(head)
+	default:
+		return g.intern(group{g.add(head.rest, e), head.entry})
+	}
+}
+
+// full tells whether the file of e has as many other clauses in n as it may.
+func (g *grouper) full(n uint32, e entry) bool {
+	others := 0
+	for ; n != 0 && g.groups[n].file >= e.file; n = g.groups[n].rest {
+		switch have := g.groups[n].entry; {
+		case have.file != e.file || have.clause == 0:
+		case have.clause == e.clause:
+			return false
+		default:
+			others++
+		}
+	}
+	return others >= maxClauses
+}
+
+// without is the group n less what a file says.
+func (g *grouper) without(n, file uint32) uint32 {
+	head := g.groups[n]
+	switch {
+	case n == 0 || head.file < file:
+		return n
+	case head.file == file:
+		return g.without(head.rest, file)
+	}
+	if rest := g.without(head.rest, file); rest != head.rest {
+		return g.intern(group{rest, head.entry})
+	}
+	return n
+}
+
+// union is the group a and all entries of b.
+func (g *grouper) union(a, b uint32) uint32 {
+	if b == 0 || a == b {
+		return a
+	}
+	return g.with(g.union(a, g.groups[b].rest), g.groups[b].entry)
 }
 
 // face is what a group comes to: of each sort the file that stands first, from
 // one, 0 for none.
 type face struct {
 	allow, block, shadow uint32
-	excepts              bool // a file's exception: rank decides
+	ranked               bool // there is more to it, and rank decides
 }
 
 // faces are the face for the name itself and the one for names below it.
 type faces struct{ own, below face }
 
-// face looks at the entries of group n.
-func (p *Policy) face(n uint32, own bool) (f face) {
-	first := func(at *uint32, file uint32) {
-		if *at == 0 || file < *at {
-			*at = file
+// facesOf are the faces of all groups. A group's rest has a lower number, so its
+// face is there already.
+func (p *Policy) facesOf(groups []group) []faces {
+	all := make([]faces, len(groups))
+	for n := 1; n < len(groups); n++ {
+		g := groups[n]
+		f := all[g.rest]
+		if place := p.place[g.file]; place != 0 {
+			p.enter(&f.own, place, g.clause, g.kinds)
+			p.enter(&f.below, place, g.clause, g.kinds&subtree)
+		}
+		all[n] = f
+	}
+	return all
+}
+
+// enter adds to a face what an entry says by some of its kinds.
+func (p *Policy) enter(f *face, place, clause uint32, k kind) {
+	first := func(at *uint32) {
+		if *at == 0 || place < *at {
+			*at = place
 		}
 	}
-	for ; n != 0; n = p.groups[n].rest {
-		g := p.groups[n]
-		k, file := g.kinds.at(own), &p.files[g.file-1]
-		switch {
-		case file.allow:
-			if k&excepts != 0 {
-				first(&f.allow, g.file)
-			}
-			continue
-		case k&blocks != 0 && file.shadow:
-			first(&f.shadow, g.file)
-		case k&blocks != 0:
-			first(&f.block, g.file)
-		}
-		f.excepts = f.excepts || k&excepts != 0
+	switch file := &p.files[place-1]; {
+	case k == 0:
+	case clause != 0:
+		f.ranked = true
+	case file.allow:
+		first(&f.allow)
+	case k&^blocks != 0:
+		f.ranked = true
+	case file.shadow:
+		first(&f.shadow)
+	default:
+		first(&f.block)
 	}
-	return f
 }

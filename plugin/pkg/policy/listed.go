@@ -1,7 +1,8 @@
 package policy
 
 import (
-	"bytes"
+	"hash/maphash"
+	"sync/atomic"
 
 	"github.com/miekg/dns"
 
@@ -10,29 +11,30 @@ import (
 
 // Listed is what was listed: a name in wire form and as text, or for an address
 // rule nil and the prefix. The arguments are those of Review and what it
-// returned; for a verdict of Decide m is nil and at is 0. Both are copies.
+// returned; for a verdict of Decide m is nil and at is 0. What it returns stays,
+// and must not be written to.
 func (p *Policy) Listed(v Verdict, q Query, m *dns.Msg, at int) (name []byte, text string) {
-	switch v.Trigger {
-	case NoTrigger, NSDName, NSIP, ClientIP:
+	switch {
+	case v.Trigger == NoTrigger, v.Trigger == NSDName, v.Trigger == NSIP, v.Trigger == ClientIP:
 		return nil, ""
-	case ResponseIP:
-		if v.Zone > 0 {
-			return nil, v.ZoneRule.Prefix.String()
-		}
+	case v.Trigger == ResponseIP && v.Zone > 0:
+		return nil, v.ZoneRule.Prefix.String()
+	case v.Trigger == ResponseIP:
 		return nil, p.addrs[v.Rule.addr-1].prefix.String()
-	case QName:
-		name = bytes.Clone(q.Name)
-	default:
-		name, _ = dnsname.Append(nil, found(m, at))
+	}
+	name = q.Name
+	var room [dnsname.MaxLen]byte
+	if at > 0 {
+		name, _ = dnsname.Append(room[:0], met(m, at))
 	}
 	for over := dnsname.Labels(name) - int(v.Labels); over > 0; over-- {
 		name = dnsname.Parent(name)
 	}
-	return name, dnsname.String(name)
+	return p.texts.of(name)
 }
 
-// found is the name in record at that a rule matched.
-func found(m *dns.Msg, at int) string {
+// met is the name in record at that a rule matched.
+func met(m *dns.Msg, at int) string {
 	switch rr := m.Answer[at-1].(type) {
 	case *dns.SVCB:
 		return rr.Target
@@ -43,4 +45,27 @@ func found(m *dns.Msg, at int) string {
 	}
 	_, name, _ := Lead(m, at) // what a DNAME makes depends on the way to it
 	return name
+}
+
+// texts holds the listed names that were hit last, so that a name which many ask
+// is copied and put into words once: at most 4096 of some 100 octets.
+type texts [4096]atomic.Pointer[listed]
+
+// listed is a listed name that was hit.
+type listed struct {
+	name []byte
+	text string
+}
+
+var textSeed = maphash.MakeSeed()
+
+// of is a copy of name, and its text.
+func (t *texts) of(name []byte) ([]byte, string) {
+	slot := &t[maphash.Bytes(textSeed, name)%uint64(len(t))]
+	if l := slot.Load(); l != nil && string(l.name) == string(name) {
+		return l.name, l.text
+	}
+	l := &listed{name: append([]byte(nil), name...), text: dnsname.String(name)}
+	slot.Store(l)
+	return l.name, l.text
 }

@@ -58,7 +58,7 @@ import (
 	"github.com/gaissmai/bart"
 
 	"sinkhole/plugin/pkg/dnsname"
-	"sinkhole/plugin/pkg/index/old"
+	"sinkhole/plugin/pkg/index"
 	"sinkhole/plugin/pkg/list"
 )
 
@@ -66,18 +66,35 @@ import (
 type Policy struct {
 	categories []Category // in order of precedence
 	files      []file     // in order of precedence, those of allow first
+	place      []uint32   // of a file in files, from one, by its id; 0: it is gone
 	config     Config     // for reading the files again
+	options    Options
 	guard      list.Guard // as they were read
 
-	names  *index.Set // name → group
-	depths depths     // that names have
-	groups []group    // at 0 the empty one
-	faces  []faces    // by group
+	base    *base             // name → group
+	delta   map[string]uint32 // the same for names that have changed since; 0: no longer listed
+	depths  depths            // that names in delta have
+	listed  int               // names
+	groups  []group           // at 0 the empty one
+	faces   []faces           // by group
+	clauses []clause          // at 0 none
+	leftOut int               // rules beyond maxClauses
 
 	table *bart.Table[uint32] // prefix → place in addrs
 	addrs []addrRule
 
 	zones []zone // in order of precedence
+
+	warning string
+	texts   *texts
+}
+
+// base is the large part of a Policy, which all those share that come from it by
+// Update.
+type base struct {
+	names  *index.Set
+	id     string // drawn when it was built, in hexadecimal
+	groups int    // how many there were
 }
 
 // Query is what is asked.
@@ -88,42 +105,56 @@ type Query struct {
 	Client netip.Addr // for the client-ip triggers of zones and for nothing else; not valid: not known
 }
 
-// find looks up every suffix of name that may be listed, longest first. The
+// find looks up the suffixes of a name and takes what their faces say. The
 // verdict lacks what act adds.
-func (p *Policy) find(whole []byte, qtype uint16) (v Verdict) {
-	name, own := whole, true
-	for labels := dnsname.Labels(name); labels > 0; labels-- {
-		if p.depths.has(labels) {
-			if g, ok := p.names.Find(index.Hash(name), name); ok {
-				f := &p.faces[g].below
-				if own {
-					f = &p.faces[g].own
-				}
-				switch {
-				case f.excepts:
-					return p.findRanked(whole)
-				case f.allow != 0:
-					return Verdict{Allowed: true, Labels: uint8(labels), Rule: RuleID{file: f.allow}}
-				}
-				v.take(f, uint8(labels))
-			}
+func (p *Policy) find(name []byte, qtype uint16) (v Verdict) {
+	if len(p.delta) > 0 {
+		return p.findBoth(name, qtype)
+	}
+	var labels uint8
+	for w := p.base.names.Walk(name); w.Next(); {
+		if labels == 0 {
+			labels = uint8(dnsname.Labels(name))
 		}
-		name, own = dnsname.Parent(name), false
+		if p.take(&v, w.Value, w.Labels, w.Labels == labels) {
+			return p.findRanked(asked{name, qtype})
+		}
 	}
 	return v
 }
 
-// take enters what a suffix says, unless a longer one has said it.
-func (v *Verdict) take(f *face, labels uint8) {
-	if !v.Rule.None() {
-		return
+// findBoth is find where there is a delta.
+func (p *Policy) findBoth(name []byte, qtype uint16) (v Verdict) {
+	for w := p.walk(name); w.next(); {
+		if p.take(&v, w.group, w.labels, w.labels == w.count) {
+			return p.findRanked(asked{name, qtype})
+		}
 	}
-	if f.shadow != 0 && v.Shadow.None() && (f.block == 0 || f.shadow < f.block) {
+	return v
+}
+
+// take enters what a suffix says, shorter ones having been taken before. It
+// tells where only rank can say what comes out.
+func (p *Policy) take(v *Verdict, group uint32, labels uint8, own bool) (ranked bool) {
+	f := &p.faces[group].below
+	if own {
+		f = &p.faces[group].own
+	}
+	switch {
+	case f.ranked:
+		return true
+	case f.allow != 0:
+		*v = Verdict{Allowed: true, Labels: labels, Rule: RuleID{file: f.allow}}
+	case v.Allowed:
+	case f.block != 0: // takes the place of all that is shorter
+		*v = Verdict{Labels: labels, Rule: RuleID{file: f.block}}
+		if f.shadow != 0 && f.shadow < f.block {
+			v.Shadow = RuleID{file: f.shadow}
+		}
+	case f.shadow != 0:
 		v.Shadow = RuleID{file: f.shadow}
 	}
-	if f.block != 0 {
-		v.Rule, v.Labels = RuleID{file: f.block}, labels
-	}
+	return false
 }
 
 // act gives a verdict the action of its category, and its trigger.
@@ -136,15 +167,11 @@ func (p *Policy) act(v Verdict, t Trigger, stream bool) Verdict {
 		return v
 	}
 	v.Action = p.categories[p.files[v.Rule.file-1].category].Action
-	if v.Action == Truncate && stream {
+	switch {
+	case v.said.live != 0 && v.Action != Passthru:
+		v.Action = LocalData
+	case v.Action == Truncate && stream:
 		v.Action = Passthru
 	}
 	return v
 }
-
-// depths is a set of label counts: names deeper or shallower than every listed
-// one are not looked up.
-type depths [2]uint64
-
-func (d *depths) add(labels int)      { d[labels>>6&1] |= 1 << (labels & 63) }
-func (d *depths) has(labels int) bool { return d[labels>>6&1]>>(labels&63)&1 != 0 }
