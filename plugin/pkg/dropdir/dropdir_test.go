@@ -3,6 +3,7 @@ package dropdir
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -42,6 +43,7 @@ func newStage(t testing.TB) *stage {
 		Settle: time.Hour,
 		Shrink: 50,
 		Want:   func(rel string) bool { return !strings.HasPrefix(rel, "clients/") },
+		Part:   func(rel string) bool { return strings.HasSuffix(rel, ".inc") },
 		Read:   s.read,
 		Apply:  s.apply,
 		Changed: func(f File) {
@@ -59,13 +61,8 @@ func (s *stage) read(v Reading) (int, any, error) {
 	s.mu.Unlock()
 	var text []byte
 	for range 2 { // as a reader of lists does
-		r, err := v.Open()
-		if err != nil {
-			return 0, nil, err
-		}
-		text, err = io.ReadAll(r)
-		r.Close()
-		if err != nil {
+		var err error
+		if text, err = whole(v.Open, v.Part); err != nil {
 			return 0, nil, err
 		}
 	}
@@ -81,19 +78,52 @@ func (s *stage) read(v Reading) (int, any, error) {
 	}
 }
 
+// whole is a file with its parts: a line "include NAME" stands for the part.
+func whole(open func() (io.ReadCloser, error), part func(string) (io.ReadCloser, error)) ([]byte, error) {
+	r, err := open()
+	if err != nil {
+		return nil, err
+	}
+	text, err := io.ReadAll(r)
+	r.Close()
+	if err != nil {
+		return nil, err
+	}
+	var all []byte
+	for line := range bytes.Lines(text) {
+		name, ok := bytes.CutPrefix(line, []byte("include "))
+		if !ok {
+			all = append(all, line...)
+			continue
+		}
+		rel := string(bytes.TrimSpace(name))
+		more, err := whole(func() (io.ReadCloser, error) { return part(rel) }, part)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, more...)
+	}
+	return all, nil
+}
+
+// thaws has the details kept in the state.
+func (s *stage) thaws() *stage {
+	s.o.Thaw = func(text []byte) (any, error) {
+		var detail string
+		err := json.Unmarshal(text, &detail)
+		return detail, err
+	}
+	return s
+}
+
 func (s *stage) apply(_ context.Context, in []Version) error {
 	set := map[string]string{}
 	for _, v := range in {
-		r, err := v.Open()
+		text, err := whole(v.Open, v.Part)
 		if err != nil {
 			return err
 		}
-		text, err := io.ReadAll(r)
-		r.Close()
-		if err != nil {
-			return err
-		}
-		if sum, _ := sumOf(bytes.NewReader(text)); sum != v.SHA256 {
+		if sum, _ := sumOf(bytes.NewReader(text)); v.content.parts == nil && sum != v.SHA256 {
 			s.t.Errorf("%s: its octets have the hash %s, want %s", v.Name, sum, v.SHA256)
 		}
 		if v.Detail != string(text) {

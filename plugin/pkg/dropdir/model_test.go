@@ -62,6 +62,9 @@ func TestModel(t *testing.T) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			r := rand.New(rand.NewPCG(seed, 8))
 			s := newStage(t)
+			if seed%2 == 1 {
+				s.thaws()
+			}
 			s.start()
 			m := model{}
 			for range 120 {

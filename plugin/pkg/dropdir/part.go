@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -134,7 +135,11 @@ func (h *hand) openPart(rel string) (p opened, err error) {
 	file, info, err := h.dir.open(rel)
 	if err != nil {
 		h.used(rel, found{})
-		return p, err
+		var path *fs.PathError
+		if errors.As(err, &path) {
+			err = path.Err
+		}
+		return p, &fs.PathError{Op: "open", Path: rel, Err: err}
 	}
 	h.used(rel, foundOf(info))
 	if info.Size() > h.f.o.MaxSize {
