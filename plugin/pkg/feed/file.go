@@ -55,7 +55,7 @@ func readBase(path, zone string) (*base, error) {
 		return nil, err
 	}
 	r := bufio.NewReaderSize(f, maxLine)
-	head, err := readHead(r, zone)
+	serial, head, err := readHead(r, zone)
 	if err != nil {
 		return nil, err
 	}
@@ -70,6 +70,9 @@ func readBase(path, zone string) (*base, error) {
 	if err != nil {
 		return nil, err
 	}
+	if soa.Serial != serial {
+		return nil, errNotOurs
+	}
 	sum, count := sha256.New(), &counter{}
 	if _, err := io.Copy(io.MultiWriter(sum, count), r); err != nil {
 		return nil, err
@@ -80,25 +83,23 @@ func readBase(path, zone string) (*base, error) {
 	return &base{soa, line, count.lines, head, info.Size(), info.ModTime()}, nil
 }
 
-// readHead reads the head, and gives the sum in it.
-func readHead(r *bufio.Reader, zone string) (sum string, err error) {
-	var serial uint32
-	var source string
-	var head strings.Builder
-	for range headLines {
+// readHead reads the head, and gives the serial and the sum in it.
+func readHead(r *bufio.Reader, zone string) (serial uint32, sum string, err error) {
+	var lines [headLines]string
+	for i := range lines {
 		line, err := r.ReadSlice('\n')
 		if err != nil {
-			return "", errNotOurs
+			return 0, "", errNotOurs
 		}
-		head.Write(line)
+		lines[i] = string(line)
 	}
-	text := head.String()
-	_, rest, _ := strings.Cut(text, "\n")
-	fmt.Sscanf(rest, "; serial %d from %s\n; sha256 %s\n", &serial, &source, &sum)
-	if len(sum) != len(noSum) || text != headText(zone, serial, source, sum) {
-		return "", errNotOurs
+	said, source, _ := strings.Cut(strings.TrimSuffix(lines[1], "\n"), " from ")
+	fmt.Sscanf(said, "; serial %d", &serial)
+	sum = strings.TrimSuffix(strings.TrimPrefix(lines[2], "; sha256 "), "\n")
+	if len(sum) != len(noSum) || strings.Join(lines[:], "") != headText(zone, serial, source, sum) {
+		return 0, "", errNotOurs
 	}
-	return sum, nil
+	return serial, sum, nil
 }
 
 func parseSOA(line, zone string) (*dns.SOA, error) {
