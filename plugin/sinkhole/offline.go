@@ -5,12 +5,15 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"sinkhole/plugin/pkg/control"
+	"sinkhole/plugin/pkg/dropdir"
 	"sinkhole/plugin/pkg/list"
 	"sinkhole/plugin/pkg/policy"
 )
@@ -22,11 +25,10 @@ func Offline(cfg Config, dir string) (*Sinkhole, error) {
 	if _, err := os.ReadDir(dir); err != nil {
 		return nil, fmt.Errorf("%s: %w; want a folder", dir, cause(err))
 	}
-	s, err := load(cfg, dir, "", nil)
-	if err != nil {
+	s := newSinkhole(cfg, dir, list.MaxNotes)
+	if err := s.load("", nil); err != nil {
 		return nil, err
 	}
-	s.sentences = list.MaxNotes
 	return s, nil
 }
 
@@ -45,13 +47,32 @@ func OfflineFile(cfg Config, path string) (control.List, error) {
 	if abs, err := filepath.Abs(path); err == nil {
 		folder := filepath.Base(filepath.Dir(abs))
 		known := slices.ContainsFunc(cfg.Categories, func(c policy.Category) bool { return c.Name == folder })
-		if known || folder == allowCategory {
+		if known || folder == allowCategory || folder == rpzFolder {
 			rel = folder + "/" + rel
 		}
 	}
-	_, allow, _ := policy.CategoryOf(rel)
-	s := &Sinkhole{cfg: cfg, guard: policy.Guard(cfg.Protect)}
-	res, err := list.Read(path, func() (io.ReadCloser, error) { return os.Open(path) }, s.reading(allow), func(list.Rule) {})
+	s := newSinkhole(cfg, "", list.MaxNotes)
+	defer s.cancel()
+	_, detail, err := s.read(dropdir.Reading{
+		Name: rel,
+		Open: func() (io.ReadCloser, error) { return os.Open(path) },
+		Part: func(part string) (io.ReadCloser, error) {
+			beside, err := filepath.Rel(rpzFolder, part)
+			if err != nil || !filepath.IsLocal(beside) {
+				return nil, &fs.PathError{Op: "open", Path: part, Err: fs.ErrNotExist}
+			}
+			return os.Open(filepath.Join(filepath.Dir(path), beside))
+		},
+	})
+	res, _ := detail.(list.Result)
+	for i := range res.Notes {
+		n := &res.Notes[i]
+		if n.File == dropdir.Told(rel) || n.File == rel {
+			n.File = path
+			continue
+		}
+		n.File = filepath.Join(filepath.Dir(path), strings.TrimPrefix(n.File, rpzFolder+"/")) // a part
+	}
 	l := listOf(path, res, list.MaxNotes)
 	l.Category = categoryIn(rel, res.Options)
 	l.AgeSeconds = max(0, int64(time.Since(info.ModTime())/time.Second))
@@ -60,7 +81,7 @@ func OfflineFile(cfg Config, path string) (control.List, error) {
 	switch {
 	case err != nil:
 		l.State, l.Reason = control.StateRefused, err.Error()
-	case res.Options.Shadow && !allow:
+	case res.Options.Shadow && shadows(rel):
 		l.State = control.StateShadow
 	}
 	return l, nil

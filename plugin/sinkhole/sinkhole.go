@@ -20,7 +20,6 @@ import (
 	"io"
 	"io/fs"
 	"path/filepath"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -39,6 +38,7 @@ var log = clog.NewWithPlugin(pluginName)
 type Sinkhole struct {
 	cfg    Config
 	dir    string // the drop folder
+	index  string // where in the state what is built of it lies; "": in memory
 	folder *dropdir.Folder
 	guard  list.Guard
 
@@ -47,20 +47,23 @@ type Sinkhole struct {
 	inForce atomic.Pointer[policy.Policy]
 	swaps   atomic.Int64   // sets that came in force
 	self    *policy.Policy // of the self-test name alone; nil: there is none
+	after   aftermath      // of the last set that came in force
+	explain sync.Mutex     // one explanation for DNS at a time
 
+	ctx     context.Context // ends with the lists
 	cancel  context.CancelFunc
 	follows sync.WaitGroup
 }
 
-// kept is where in the state the last good versions of the lists in dir lie. Each
+// kept is where in the state something that belongs to the lists in dir lies. Each
 // drop folder has its own place: a new Corefile that names another one, and is
 // refused by what starts after us, leaves this one's as it is.
-func kept(state, dir string) string {
+func kept(state, what, dir string) string {
 	if abs, err := filepath.Abs(dir); err == nil {
 		dir = abs
 	}
 	sum := sha256.Sum256([]byte(dir))
-	return filepath.Join(state, "last-good", fmt.Sprintf("lists-%x", sum[:4]))
+	return filepath.Join(state, what, fmt.Sprintf("lists-%x", sum[:4]))
 }
 
 // open reads the lists, and returns once they are in force and followed.
@@ -71,21 +74,22 @@ func open(cfg Config, state string) (*Sinkhole, error) {
 		return nil, fmt.Errorf("lists %s: the state %s lies in it, and would be read as lists; want a folder of its own", dir, state)
 	}
 	begins := true // what is in force then is told in one line
-	s, err := load(cfg, dir, kept(state, dir), func(f dropdir.File) {
+	s := newSinkhole(cfg, dir, maxSentences)
+	s.index = kept(state, "index", dir)
+	err := s.load(kept(state, "last-good", dir), func(f dropdir.File) {
 		if !begins || f.State != dropdir.InForce {
 			tell(f)
 		}
 	})
 	if err != nil {
+		s.Close()
 		return nil, err
 	}
 	begins = false
 	figures := s.inForce.Load().Stats()
 	log.Infof("%d names and %d prefixes of %d lists in force, after %s",
 		figures.Names, figures.Addresses, len(figures.Files), time.Since(begun).Round(time.Millisecond))
-	ctx, cancel := context.WithCancel(context.Background())
-	s.cancel = cancel
-	s.follows.Go(func() { s.folder.Run(ctx) })
+	s.follows.Go(func() { s.folder.Run(s.ctx) })
 	return s, nil
 }
 
@@ -100,28 +104,37 @@ func within(path, dir string) bool {
 	return err == nil && filepath.IsLocal(rel)
 }
 
-// load reads the lists in dir once. state "" keeps no last good versions.
-func load(cfg Config, dir, state string, changed func(dropdir.File)) (*Sinkhole, error) {
-	self, err := selfTest(cfg)
-	if err != nil {
-		return nil, err
+// newSinkhole has read nothing yet.
+func newSinkhole(cfg Config, dir string, sentences int) *Sinkhole {
+	s := &Sinkhole{cfg: cfg, dir: dir, guard: policy.Guard(cfg.Protect), sentences: sentences}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	return s
+}
+
+// load reads the lists once. state "" keeps no last good versions.
+func (s *Sinkhole) load(state string, changed func(dropdir.File)) (err error) {
+	if s.self, err = selfTest(s.cfg); err != nil {
+		return err
 	}
-	s := &Sinkhole{cfg: cfg, dir: dir, guard: policy.Guard(cfg.Protect), sentences: maxSentences, self: self}
 	s.folder = dropdir.New(dropdir.Options{
-		Dir:     dir,
+		Dir:     s.dir,
 		State:   state,
-		Settle:  cfg.Settle,
-		Shrink:  cfg.Shrink,
-		MaxSize: cfg.MaxSize,
-		Want:    func(rel string) bool { _, _, want := policy.CategoryOf(rel); return want },
+		Settle:  s.cfg.Settle,
+		Shrink:  s.cfg.Shrink,
+		MaxSize: s.cfg.MaxSize,
+		Want:    want,
+		Part:    part,
 		Read:    s.read,
+		Thaw:    thaw,
+		Key:     s.rules(),
+		Expires: expires,
 		Apply:   s.apply,
 		Changed: changed,
 	})
-	if err := s.folder.Start(context.Background()); err != nil {
-		return nil, fmt.Errorf("lists %s: %w", dir, err)
+	if err := s.folder.Start(s.ctx); err != nil {
+		return fmt.Errorf("lists %s: %w", s.dir, err)
 	}
-	return s, nil
+	return nil
 }
 
 // stopWithin bounds the wait for a set that is being built when the lists are
@@ -132,50 +145,12 @@ const stopWithin = 5 * time.Second
 func (s *Sinkhole) Close() error {
 	s.cancel()
 	ended := make(chan struct{})
-	go func() { s.follows.Wait(); close(ended) }()
+	go func() { s.follows.Wait(); s.after.end(); close(ended) }()
 	select {
 	case <-ended:
 	case <-time.After(stopWithin):
 		log.Warningf("a set of lists was still being built after %s; it is dropped", stopWithin)
 	}
-	return nil
-}
-
-// read judges one version of a list, by the very rules by which policy.Build
-// will read it.
-func (s *Sinkhole) read(v dropdir.Reading) (entries int, detail any, err error) {
-	_, allow, _ := policy.CategoryOf(v.Name)
-	res, err := list.Read(dropdir.Told(v.Name), v.Open, s.reading(allow), func(list.Rule) {})
-	return res.Entries, res, err
-}
-
-func (s *Sinkhole) reading(allow bool) list.ReadOptions {
-	return list.ReadOptions{Allow: allow, Protected: s.guard, MaxSize: s.cfg.MaxSize}
-}
-
-// apply builds a policy of a set of lists beside the one in force, and swaps.
-func (s *Sinkhole) apply(ctx context.Context, in []dropdir.Version) error {
-	begun := time.Now()
-	files := make([]policy.File, len(in))
-	for i, v := range in {
-		files[i] = policy.File{Name: v.Name, SHA256: v.SHA256, Time: v.Time, Open: v.Open, Entries: v.Entries}
-	}
-	p, err := policy.Build(ctx, policy.Config{
-		Categories: s.cfg.Categories,
-		Default:    s.cfg.Default,
-		Protect:    s.cfg.Protect,
-		MaxSize:    s.cfg.MaxSize,
-	}, files, nil, policy.Options{})
-	if err != nil {
-		return err
-	}
-	s.inForce.Store(p)
-	s.swaps.Add(1)
-	swapDuration.Observe(time.Since(begun).Seconds())
-	// Reading and building leave several times as much garbage as the set is
-	// large, and nothing else here allocates so much that the collector would
-	// come by soon: with a million names 173 MiB resident without this, 50 with.
-	debug.FreeOSMemory()
 	return nil
 }
 

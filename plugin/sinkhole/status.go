@@ -19,22 +19,38 @@ import (
 // shows. Without one, all that are known are shown.
 const maxSentences = 20
 
-// allowCategory is what status shows in the place of the category of a file
-// whose names are never blocked.
-const allowCategory = "allow"
+// What status shows in the place of a category: of a file whose names are never
+// blocked, and of a response policy zone.
+const (
+	allowCategory = "allow"
+	zoneCategory  = rpzFolder
+)
 
 // Status is every list of the drop folder, sorted by name.
 func (s *Sinkhole) Status() []control.List {
 	return statusOf(s.folder.Files(), s.sentences, time.Now())
 }
 
-// Warnings are what an operator should see to: of the folder, and lists in force
-// that hold nothing, which look like good ones.
+// Warnings are what an operator should see to: of the folder, of what the state
+// does not take, of lists in force that hold nothing, which look like good ones,
+// and of zones that the Corefile names and nobody dropped.
 func (s *Sinkhole) Warnings() []string {
 	all := s.folder.Warnings()
+	if err := s.after.wrong(); err != nil {
+		all = append(all, err.Error())
+	}
+	if text := s.inForce.Load().Warning(); text != "" {
+		all = append(all, text)
+	}
+	files := s.folder.Files()
+	return slices.Concat(all, s.hollow(files), s.missingZones(files))
+}
+
+// hollow are the lists in force without one entry.
+func (s *Sinkhole) hollow(files []dropdir.File) (all []string) {
 	told := 0
-	for _, f := range s.folder.Files() {
-		j, _ := f.Detail.(list.Result)
+	for _, f := range files {
+		res, _ := f.Detail.(list.Result)
 		if f.State != dropdir.InForce || f.Entries > 0 {
 			continue
 		}
@@ -42,13 +58,26 @@ func (s *Sinkhole) Warnings() []string {
 			continue
 		}
 		what := "refused are all its lines"
-		if j.PassedOver > 0 {
-			what = "passed over are " + passedOver(j)
+		if res.PassedOver > 0 {
+			what = "passed over are " + passedOver(res)
 		}
 		all = append(all, fmt.Sprintf("%s: in force without one entry; %s", dropdir.Printable(f.Name), what))
 	}
 	if more := told - maxSentences; more > 0 {
 		all = append(all, fmt.Sprintf("and %d more lists without one entry", more))
+	}
+	return all
+}
+
+// missingZones are the zones of rpz lines of which there is no file. What is
+// fetched is said by who fetches it.
+func (s *Sinkhole) missingZones(files []dropdir.File) (all []string) {
+	for name, z := range s.cfg.zoneFiles {
+		there := slices.ContainsFunc(files, func(f dropdir.File) bool { return f.Name == name })
+		if !there && !z.Feed() {
+			all = append(all, fmt.Sprintf("%s: rpz %q: there is no %s in the drop folder; its rules are not in force",
+				z.place, strings.TrimPrefix(name, rpzFolder+"/"), dropdir.Printable(name)))
+		}
 	}
 	return all
 }
@@ -68,7 +97,7 @@ func statusOf(files []dropdir.File, sentences int, now time.Time) []control.List
 		all[i] = listOf(dropdir.Told(f.Name), j, sentences)
 		l := &all[i]
 		l.Category, l.State, l.Entries, l.SHA256, l.Reason = categoryOf(f), f.State, f.Entries, f.SHA256, f.Reason
-		if f.State == dropdir.InForce && j.Options.Shadow && l.Category != allowCategory {
+		if f.State == dropdir.InForce && j.Options.Shadow && shadows(f.Name) {
 			l.State = control.StateShadow
 		}
 		if !f.Time.IsZero() {
@@ -110,9 +139,17 @@ func passedOver(res list.Result) string {
 	return strings.Join(reasons, ", ")
 }
 
+// shadows: the option shadow means something in a file of that name.
+func shadows(name string) bool {
+	_, allow, list := policy.CategoryOf(name)
+	return list && !allow
+}
+
 func categoryIn(name string, o list.Options) string {
 	category, allow, _ := policy.CategoryOf(name)
 	switch {
+	case isZone(name):
+		return zoneCategory
 	case allow:
 		return allowCategory
 	case o.Category != "":

@@ -51,6 +51,7 @@ func TestStatus(t *testing.T) {
 		"malware malware/page.txt: refused, 0 entries, 0 refused, 0 passed over: an HTML or XML page, not a list",
 		"phishing phishing/watch.txt: shadow, 1 entries, 0 refused, 0 passed over: ",
 		"malware root.txt: in force, 1 entries, 0 refused, 0 passed over: ",
+		"rpz rpz/local.rpz: in force, 1 entries, 0 refused, 0 passed over: ",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))

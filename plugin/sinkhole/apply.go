@@ -1,0 +1,210 @@
+package sinkhole
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"runtime/debug"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"sinkhole/plugin/pkg/dropdir"
+	"sinkhole/plugin/pkg/policy"
+	"sinkhole/plugin/pkg/rpz"
+)
+
+// files are what a Policy is made of.
+type files struct {
+	lists []policy.File
+	zones []policy.ZoneFile
+}
+
+// filesOf sorts versions into lists and zones; the zones stand in the order of
+// the rpz lines, and behind them those that no line names, by name.
+func (s *Sinkhole) filesOf(in []dropdir.Version) (all files) {
+	for _, v := range in {
+		if isZone(v.Name) {
+			all.zones = append(all.zones, policy.ZoneFile{
+				Name: v.Name, SHA256: v.SHA256, Time: v.Time, Open: v.Open, Part: v.Part,
+				Override: s.override(v.Name),
+			})
+			continue
+		}
+		all.lists = append(all.lists, policy.File{Name: v.Name, SHA256: v.SHA256, Time: v.Time, Open: v.Open, Entries: v.Entries})
+	}
+	slices.SortStableFunc(all.zones, func(a, b policy.ZoneFile) int {
+		return cmp.Compare(s.place(a.Name), s.place(b.Name))
+	})
+	return all
+}
+
+// zoneFiles are the files that rpz lines name, in their order.
+func (c Config) zoneFiles(yield func(file string, z Zone) bool) {
+	for _, z := range c.Zones {
+		for _, file := range z.Files {
+			if !yield(rpzFolder+"/"+file, z) {
+				return
+			}
+		}
+	}
+}
+
+// place is where a zone stands among those that rpz lines name; behind them all,
+// where none does.
+func (s *Sinkhole) place(name string) (place int) {
+	for file := range s.cfg.zoneFiles {
+		if file == name {
+			return place
+		}
+		place++
+	}
+	return place
+}
+
+func (s *Sinkhole) override(name string) (o rpz.Override) {
+	for file, z := range s.cfg.zoneFiles {
+		if file == name {
+			return rpz.Override{Action: z.Policy, CNAME: z.CNAME}
+		}
+	}
+	return o
+}
+
+func (s *Sinkhole) policyConfig() policy.Config {
+	return policy.Config{
+		Categories: s.cfg.Categories,
+		Default:    s.cfg.Default,
+		Protect:    s.cfg.Protect,
+		MaxSize:    s.cfg.MaxSize,
+	}
+}
+
+// apply puts a set of versions in force: what the state holds of it at the first
+// start, else what is built beside the policy in force, and then takes its place.
+func (s *Sinkhole) apply(ctx context.Context, in []dropdir.Version) error {
+	s.after.end() // what is built of an older set is not wanted
+	begun := time.Now()
+	all := s.filesOf(in)
+	old := s.inForce.Load()
+	if old == nil && s.index != "" {
+		if p, ok := policy.Resume(s.policyConfig(), all.lists, all.zones, s.index); ok {
+			s.swap(p, begun)
+			return nil
+		}
+	}
+	p, err := s.made(ctx, old, all)
+	if err != nil {
+		return err
+	}
+	s.swap(p, begun)
+	giveBack()
+	if s.index != "" {
+		s.after.begin(s.ctx, func(ctx context.Context) { s.settle(ctx, p, all) })
+	}
+	return nil
+}
+
+// made is the policy of a set, from the one before where there is one.
+func (s *Sinkhole) made(ctx context.Context, old *policy.Policy, all files) (*policy.Policy, error) {
+	if old != nil {
+		return old.Update(ctx, all.lists, all.zones)
+	}
+	return policy.Build(ctx, s.policyConfig(), all.lists, all.zones, policy.Options{Dir: s.index})
+}
+
+func (s *Sinkhole) swap(p *policy.Policy, begun time.Time) {
+	s.inForce.Store(p)
+	s.swaps.Add(1)
+	swapDuration.Observe(time.Since(begun).Seconds())
+}
+
+// giveBack gives the memory of a build back. Reading and building leave several
+// times as much garbage as the set is large, and nothing else here allocates so
+// much that the collector would come by soon.
+func giveBack() { debug.FreeOSMemory() }
+
+// settle does what a set in force may wait for: it is kept for the next start,
+// and where many changes stand beside its index, built anew. The new one takes
+// its place only where that is still its own.
+func (s *Sinkhole) settle(ctx context.Context, p *policy.Policy, all files) {
+	s.keep(p)
+	if !p.Crowded() {
+		return
+	}
+	begun := time.Now()
+	next, err := policy.Build(ctx, s.policyConfig(), all.lists, all.zones, policy.Options{Dir: s.index})
+	if ctx.Err() != nil {
+		return
+	}
+	if err != nil {
+		s.after.say(fmt.Errorf("the lists in force cannot be built anew: %w; they stay, and each change costs more", err))
+		return
+	}
+	if !s.inForce.CompareAndSwap(p, next) {
+		return
+	}
+	swapDuration.Observe(time.Since(begun).Seconds())
+	giveBack()
+	s.keep(next)
+}
+
+// keep has the state hold the policy, for a start that reads no list.
+func (s *Sinkhole) keep(p *policy.Policy) {
+	var why error
+	if err := p.Save(s.index); err != nil {
+		why = fmt.Errorf("%s: what is built of the lists cannot be kept: %w; the next start reads them all", dropdir.Printable(s.index), cause(err))
+	}
+	s.after.say(why)
+}
+
+// aftermath is what goes on behind a set that came in force: one at a time.
+type aftermath struct {
+	mu    sync.Mutex
+	stop  context.CancelFunc
+	ended chan struct{}
+	fault atomic.Pointer[error]
+}
+
+// begin has work go on until it is done, or ended.
+func (a *aftermath) begin(ctx context.Context, work func(context.Context)) {
+	a.end()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	ctx, stop := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	a.stop, a.ended = stop, ended
+	go func() {
+		defer close(ended)
+		defer stop()
+		defer func() {
+			if fault := recover(); fault != nil {
+				a.say(fmt.Errorf("a fault of this program: it stopped with %v", fault))
+			}
+		}()
+		work(ctx)
+	}()
+}
+
+// end has it stop, and waits until it has.
+func (a *aftermath) end() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.stop != nil {
+		a.stop()
+		<-a.ended
+		a.stop = nil
+	}
+}
+
+// say notes what went wrong; nil: nothing did.
+func (a *aftermath) say(err error) { a.fault.Store(&err) }
+
+// wrong is what went wrong last.
+func (a *aftermath) wrong() error {
+	if p := a.fault.Load(); p != nil {
+		return *p
+	}
+	return nil
+}
