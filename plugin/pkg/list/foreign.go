@@ -1,6 +1,9 @@
 package list
 
-import "bytes"
+import (
+	"bytes"
+	"cmp"
+)
 
 // foreign recognises an entry that means something which names cannot say and
 // must not be read as one; passNot where it is none.
@@ -33,8 +36,8 @@ func hostAndMore(e []byte) passReason {
 	if bytes.ContainsAny(e, "^|*&?=") {
 		return passPattern
 	}
-	if i := bytes.IndexByte(e, '$'); i > 0 {
-		return passModifier
+	if _, modifiers := splitModifiers(e); len(modifiers) > 0 { // bad.example$important
+		return cmp.Or(modifierKind(modifiers), passPattern)
 	}
 	return passNot
 }

@@ -81,7 +81,7 @@ func (r *reader) host(e, text []byte) {
 	switch {
 	case isLocal(text):
 		r.pass(passLocal)
-	case bytes.IndexByte(text, '*') >= 0:
+	case bytes.ContainsAny(text, "*^|"): // of lists for browsers: http://bad.example^
 		r.pass(passPattern)
 	case r.address(text, false, false):
 	default:
