@@ -113,7 +113,7 @@ func (r *reader) rowLine(e []byte) bool {
 			r.rows.header = p
 		}
 	}
-	if lineForm(e) {
+	if lineForm(e) || e[0] != '"' && cosmetic(e) {
 		return false
 	}
 	if h := r.headerOf(e, first); h != nil {
@@ -256,10 +256,6 @@ func (r *reader) readRow(e []byte) bool {
 			continue
 		}
 		if column := r.res.Options.CSVColumn; column > 0 {
-			if column > n {
-				r.refuse(e, whyColumn)
-				return true
-			}
 			r.row(header{value: column - 1, kind: columnName, ioc: -1, compromised: -1, netmask: -1}, n, e)
 			return true
 		}
@@ -293,6 +289,8 @@ func (r *reader) row(h header, n int, e []byte) {
 	var buf [maxHeaderLen]byte
 	value := at(h.value)
 	switch {
+	case h.value >= n:
+		r.refuse(e, whyColumn)
 	case len(value) == 0 || noValue(value):
 		r.pass(passCSV)
 	case yes(at(h.compromised)):

@@ -104,12 +104,12 @@ func statement(e []byte) bool {
 	return unboundClauses[string(key)]
 }
 
-// unboundKey takes a keyword and its colon, with what is not white space, a quote
-// or the end behind it (a host with a port has its number there).
+// unboundKey takes a keyword and its colon. White space, a quote or the end must
+// be behind it, as in no host with a port, unless the keyword is one of ours.
 func unboundKey(e []byte) (key, rest []byte) {
 	for i, c := range e {
 		switch {
-		case c == ':' && i > 0 && (i+1 == len(e) || space(e[i+1]) || e[i+1] == '"' || e[i+1] == '\''):
+		case c == ':' && i > 0 && (i+1 == len(e) || space(e[i+1]) || e[i+1] == '"' || e[i+1] == '\'' || bytes.HasPrefix(e, []byte("local-"))):
 			return e[:i+1], unboundTrim(e[i+1:])
 		case c != '-' && (c < 'a' || c > 'z') && (c < '0' || c > '9'):
 			return nil, e
