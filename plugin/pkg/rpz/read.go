@@ -3,8 +3,8 @@ package rpz
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
-	"hash/maphash"
 	"io"
 	"net/netip"
 	"path"
@@ -126,13 +126,12 @@ type reader struct {
 	lastTTL    int64 // that of the record before; -1: none
 
 	rules    [triggers]int
-	seed     maphash.Seed
-	seen     map[uint64]struct{} // see take
-	lastRule uint64              // of whom the records in a row are counted
-	inRow    int
+	seen     *seen
 	texts    map[string][]byte // records by their text
 	parts    int               // files that were included
 	replayed int               // lines
+	outside  int               // records out of the zone
+	records  int               // those that count
 	made     int               // records by $GENERATE
 
 	found                                         found
@@ -161,9 +160,25 @@ func read(ctx context.Context, file string, open list.Source, o ReadOptions, pre
 		err = r.run(open)
 	}
 	if err == nil {
-		err = r.res.Judge()
+		err = r.judge()
 	}
 	return r, err
+}
+
+// ErrOutside is a file that was written for a zone of another name.
+var ErrOutside = errors.New("not one rule is in the zone")
+
+// judge refuses a file that is no zone as a whole. One without rules is one.
+func (r *reader) judge() error {
+	res := r.res
+	res.Entries = r.records // a bad one of many at one name is one of many
+	if err := res.Judge(); err != nil {
+		return err
+	}
+	if r.res.Entries == 0 && r.outside > 0 {
+		return fmt.Errorf("%w %s; want an SOA or $ORIGIN in front that names it", ErrOutside, dnsname.String(r.apex))
+	}
+	return nil
 }
 
 func newReader(ctx context.Context, file string, o ReadOptions) *reader {
@@ -176,7 +191,7 @@ func newReader(ctx context.Context, file string, o ReadOptions) *reader {
 		at:         &place{file: file, origin: origin},
 		res:        list.NewResult(),
 		defaultTTL: -1, lastTTL: -1,
-		seed: maphash.MakeSeed(), seen: map[uint64]struct{}{}, texts: map[string][]byte{},
+		seen: newSeen(), texts: map[string][]byte{},
 	}
 }
 
@@ -342,113 +357,24 @@ func (r *reader) take(text []byte, f *found) {
 		note(f.guard, true, false)
 		return
 	}
-	fresh, why, refused := r.fresh(f)
+	fresh, again, refused := r.seen.take(f)
 	switch {
-	case refused:
-		note(why, false, false)
+	case refused != "":
+		note(refused, true, false)
 		return
-	case why != "":
-		warn(why)
+	case again != "":
+		warn(again)
 		r.res.Pass(passDuplicate)
 		return
 	case fresh:
 		r.res.Entries++
 		r.rules[f.trigger]++
 	}
+	r.records++
 	if r.emit != nil {
 		r.emit(f, text)
 	}
 }
-
-const (
-	warnAgain  = "the trigger has a rule already; the first one stays"
-	warnBeside = "a CNAME stands alone at a name, and other data came first; ignored"
-	warnBehind = "the trigger has a CNAME already, which stands alone; ignored"
-	warnRecord = "the same record again; kept once"
-	whyRecords = "over 128 records of one rule"
-)
-
-// fresh tells whether a rule is the first of its trigger, or why it does not
-// count beside those before. It remembers hashes of 64 bits, 14 octets a rule
-// until the file is read: that two of eight million meet has a chance of one in a
-// million, and costs a note; what is answered the builder decides, exactly.
-func (r *reader) fresh(f *found) (fresh bool, why string, refused bool) {
-	h := r.hash(f)
-	first := r.add(h)
-	if alone(f) {
-		switch {
-		case first:
-			return true, "", false
-		case r.has(h ^ saltData):
-			return false, warnBeside, false
-		}
-		return false, warnAgain, false
-	}
-	if first {
-		r.add(h ^ saltData)
-	} else if !r.has(h ^ saltData) {
-		return false, warnBehind, false
-	}
-	if !r.add(h*saltRecord ^ uint64(f.typ)<<32 ^ maphash.Bytes(r.seed, rdataOf(f.record))) {
-		return false, warnRecord, false
-	}
-	if h != r.lastRule {
-		r.lastRule, r.inRow = h, 0
-	}
-	if r.inRow++; r.inRow > maxRecords {
-		return false, whyRecords, true
-	}
-	return first, "", false
-}
-
-// Odd numbers that keep apart what is remembered of a trigger.
-const (
-	saltWild   = 0x9e3779b97f4a7c15
-	saltNS     = 0xd1b54a32d192ed03
-	saltData   = 0x8cb92ba72f3d8dd7
-	saltRecord = 0xaef17502108ef2d9
-)
-
-func (r *reader) hash(f *found) uint64 {
-	if f.name == nil {
-		var b [18]byte
-		a := f.prefix.Addr().As16()
-		copy(b[:], a[:])
-		b[16], b[17] = byte(internalBits(f.prefix)), byte(f.trigger)
-		return maphash.Bytes(r.seed, b[:])
-	}
-	h := maphash.Bytes(r.seed, f.name)
-	if f.wild {
-		h ^= saltWild
-	}
-	if f.trigger == NSDName {
-		h ^= saltNS
-	}
-	return h
-}
-
-// internalBits counts IPv4 prefixes behind the 96 bits of v4-mapped addresses.
-func internalBits(p netip.Prefix) int {
-	if p.Addr().Is4() {
-		return 96 + p.Bits()
-	}
-	return p.Bits()
-}
-
-func (r *reader) has(h uint64) bool {
-	_, ok := r.seen[h]
-	return ok
-}
-
-func (r *reader) add(h uint64) bool {
-	n := len(r.seen)
-	r.seen[h] = struct{}{}
-	return len(r.seen) > n
-}
-
-// alone tells the rules of which a trigger has one: all but data other than a
-// CNAME.
-func alone(f *found) bool { return f.action != Data || f.typ == dns.TypeCNAME }
 
 // dataText is a packed record as people write it, less its owner.
 func dataText(packed []byte) string {

@@ -54,7 +54,7 @@ type found struct {
 	soa     *dns.SOA // where it is one
 
 	pass  string // it makes no rule: why
-	guard string // a guard refuses it: why
+	guard string // it can be read and is refused: why
 	warn  []string
 }
 
@@ -89,7 +89,10 @@ func (r *reader) parse(text []byte, f *found) (why string) {
 	if why := r.head(tok, f); why != "" {
 		return why
 	}
-	if f.typ == dns.TypeSOA {
+	switch {
+	case f.guard != "":
+		return ""
+	case f.typ == dns.TypeSOA:
 		return r.parseSOA(f)
 	}
 	return r.rule(f)
@@ -98,7 +101,7 @@ func (r *reader) parse(text []byte, f *found) (why string) {
 // head reads what stands between owner and data: TTL and class in any order,
 // and the type.
 func (r *reader) head(tok [][]byte, f *found) (why string) {
-	classed := false
+	classed := false // a class stands there
 	for i, t := range tok {
 		if isCNAME(t) {
 			f.typ, f.rdata = dns.TypeCNAME, tok[i+1:]
@@ -117,10 +120,9 @@ func (r *reader) head(tok [][]byte, f *found) (why string) {
 		}
 		word := strings.ToUpper(string(t))
 		if class, ok := classOf(word); ok && !classed {
-			if class != dns.ClassINET {
-				return whyClass
+			if classed = true; class != dns.ClassINET {
+				f.guard = whyClass
 			}
-			classed = true
 			continue
 		}
 		typ, ok := typeOf(word)
@@ -261,11 +263,13 @@ func (r *reader) rule(f *found) (why string) {
 	rel, ok := inZone(rel, r.apex)
 	switch {
 	case !ok:
-		return fmt.Sprintf(whyNoZone, dnsname.String(r.apex))
-	case f.pass == "" && r.furniture(f, len(rel) == 1):
+		f.guard = fmt.Sprintf(whyNoZone, dnsname.String(r.apex))
+		r.outside++
+		return ""
+	case r.furniture(f, len(rel) == 1):
 		return ""
 	}
-	if why := r.trigger(f, rel); why != "" {
+	if why := r.trigger(f, rel); why != "" || f.guard != "" {
 		return why
 	}
 	if why := r.act(f, rel); why != "" || f.pass != "" {

@@ -211,5 +211,5 @@ func parserSays(err error) string {
 	if i := strings.LastIndex(text, " at line: "); i >= 0 {
 		text = text[:i]
 	}
-	return ": " + text
+	return ": " + strings.TrimSuffix(text, `: "\n"`)
 }

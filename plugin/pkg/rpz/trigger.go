@@ -51,7 +51,11 @@ func (r *reader) trigger(f *found, rel []byte) (why string) {
 		return ""
 	}
 	p, why := decode(rel)
-	if why != "" {
+	switch {
+	case why != "" && p.IsValid():
+		f.guard = why
+		return ""
+	case why != "":
 		return why
 	}
 	f.prefix = p
@@ -63,7 +67,8 @@ func (r *reader) trigger(f *found, rel []byte) (why string) {
 
 // decode reads an address as an owner spells it: the prefix length, then the
 // words from the last to the first, four in decimal or eight in hexadecimal, zz
-// for a run of zeros (draft, section 4.1).
+// for a run of zeros (draft, section 4.1). Where it can be read and may not stand,
+// p comes with why.
 func decode(name []byte) (p netip.Prefix, why string) {
 	var words [9][]byte
 	n := 0
@@ -137,7 +142,7 @@ func decode6(words [][]byte, bits int) (p netip.Prefix, why string) {
 	}
 	addr := netip.AddrFrom16(a)
 	p, why = masked(netip.PrefixFrom(addr, bits))
-	if why == "" && addr.Is4In6() && bits >= 96 {
+	if addr.Is4In6() && bits >= 96 {
 		p = netip.PrefixFrom(addr.Unmap(), bits-96)
 	}
 	return p, why
@@ -165,6 +170,9 @@ func masked(p netip.Prefix) (netip.Prefix, string) {
 // canonical form. Of runs of zeros of one length the last stands for zz, which
 // in an address that is read forwards is the first (RFC 5952, section 4.2.3).
 func encode(p netip.Prefix) string {
+	if p.Addr().Is4() && p.Bits() == 0 { // every IPv4 address: there is no prefix length 0
+		p = netip.PrefixFrom(netip.AddrFrom16(p.Addr().As16()), 96)
+	}
 	var b strings.Builder
 	b.WriteString(strconv.Itoa(p.Bits()))
 	if p.Addr().Is4() {

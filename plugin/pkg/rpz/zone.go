@@ -92,13 +92,24 @@ func (z *Zone) find(t Trigger, in *names, name []byte) (Rule, bool) {
 	if closest == (node{}) && above == (node{}) {
 		return Rule{}, false
 	}
-	if int(labels) < dnsname.Labels(name) {
+	if more := dnsname.Labels(name) - int(labels); more > 0 {
+		if more > 1 && starAt(name, more-1) { // below *, which is a name that exists
+			return Rule{}, false
+		}
 		return z.rule(t, closest.wild, true, labels)
 	}
-	if closest.own == 0 && name[0] == 1 && name[1] == '*' { // its rule stands at the name above
+	if closest.own == 0 && starAt(name, 0) { // its rule stands at the name above
 		return z.rule(t, above.wild, true, labels-1)
 	}
 	return z.rule(t, closest.own, false, labels)
+}
+
+// starAt tells whether label i of a name, from 0 on the left, is an asterisk.
+func starAt(name []byte, i int) bool {
+	for ; i > 0; i-- {
+		name = name[name[0]+1:]
+	}
+	return name[0] == 1 && name[1] == '*'
 }
 
 func (z *Zone) rule(t Trigger, number uint32, wild bool, labels uint8) (Rule, bool) {
