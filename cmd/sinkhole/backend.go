@@ -76,15 +76,27 @@ var (
 )
 
 // Explain implements control.Backend.
-func (srv *server) Explain(_ context.Context, q control.Question) (control.Explanation, error) {
+func (srv *server) Explain(ctx context.Context, q control.Question) (control.Explanation, error) {
+	all, err := srv.ExplainMany(ctx, []control.Question{q})
+	if err != nil {
+		return control.Explanation{}, err
+	}
+	if all[0].Explanation == nil {
+		return control.Explanation{}, errors.New(all[0].Message)
+	}
+	return *all[0].Explanation, nil
+}
+
+// ExplainMany implements control.Backend.
+func (srv *server) ExplainMany(_ context.Context, all []control.Question) ([]control.Answer, error) {
 	l, ok := activeLists()
 	if !ok {
-		return control.Explanation{}, errNoLists
+		return nil, errNoLists
 	}
 	if s, ok := activeSubscribers(); ok {
-		return explainTo(l, s, q)
+		return explainTo(l, s, all)
 	}
-	return explainTo(l, nil, q)
+	return explainTo(l, nil, all)
 }
 
 const (
@@ -94,24 +106,29 @@ const (
 
 // explaining are lists, running or offline.
 type explaining interface {
-	Explain(name, qtype, client string) (control.Explanation, error)
+	ExplainMany([]control.Question) ([]control.Answer, error)
 }
 
 // optOuts tell whether somebody wants no matching.
 type optOuts interface{ OptedOut(netip.AddrPort) bool }
 
-// explainTo explains a name to a client. Lists do not know who asks; that nothing
-// is matched for who opted out is told here.
-func explainTo(l explaining, classes optOuts, q control.Question) (control.Explanation, error) {
-	client, err := clientOf(q.Client)
+// explainTo explains names to clients. Lists do not know who opted out; that
+// nothing is matched for them is told here.
+func explainTo(l explaining, classes optOuts, all []control.Question) ([]control.Answer, error) {
+	answers, err := l.ExplainMany(all)
 	if err != nil {
-		return control.Explanation{}, err
+		return nil, err
 	}
-	e, err := l.Explain(q.Name, q.Type, q.Client)
-	if err == nil && client.IsValid() && classes != nil && classes.OptedOut(client) {
-		e = passOver(e)
+	for i, q := range all {
+		client, err := clientOf(q.Client)
+		switch e := answers[i].Explanation; {
+		case err != nil:
+			answers[i] = control.Answer{Message: err.Error()}
+		case e != nil && client.IsValid() && classes != nil && classes.OptedOut(client):
+			*e = passOver(*e)
+		}
 	}
-	return e, err
+	return answers, nil
 }
 
 // clientOf is who asks: an address, behind CGN with its port.
@@ -132,11 +149,14 @@ func clientOf(text string) (netip.AddrPort, error) {
 // passOver is e for a client who opted out: what decides others decides nothing.
 func passOver(e control.Explanation) control.Explanation {
 	if e.Source != nil {
-		first := control.PassedOver{Category: e.Category, Action: e.Action, Source: *e.Source, Why: whyOptedOut}
+		first := control.PassedOver{
+			Category: e.Category, Action: e.Action, Zone: e.Zone, Trigger: e.Trigger, Source: *e.Source, Why: whyOptedOut,
+		}
 		e.PassedOver = append([]control.PassedOver{first}, e.PassedOver...)
 	}
-	e.Blocked, e.Verdict, e.Category, e.Action, e.Source = false, verdictOptedOut, "", "", nil
-	return e
+	return control.Explanation{
+		Name: e.Name, Type: e.Type, Client: e.Client, Verdict: verdictOptedOut, PassedOver: e.PassedOver,
+	}
 }
 
 // folderLook is a drop folder that can be looked at.

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"sinkhole/plugin/pkg/control"
 )
@@ -27,8 +28,8 @@ line, and each gets one line.`,
 	flags: explainFlags,
 }
 
-// explainer answers for one name.
-type explainer func(control.Question) (control.Explanation, error)
+// explainer answers for names.
+type explainer func([]control.Question) ([]control.Answer, error)
 
 func explainFlags(flags *flag.FlagSet) action {
 	to := targetFlags(flags)
@@ -45,17 +46,26 @@ func explainFlags(flags *flag.FlagSet) action {
 			return s.complain(exitFound, "%v", err)
 		}
 		p := explanations{s: s, output: *output, lines: slices.Contains(args, "-")}
-		for name, err := range names(args, s.in) {
+		for some, err := range batches(names(args, s.in)) {
 			if err != nil {
 				return s.complain(exitFound, "standard input: %v", err)
 			}
-			e, err := ask(control.Question{Name: name, Type: strings.ToUpper(*qtype), Client: *client})
-			if err != nil {
-				p.failed = true
-				s.complain(exitFound, "%v", err)
-				continue
+			all := make([]control.Question, len(some))
+			for i, name := range some {
+				all[i] = control.Question{Name: name, Type: strings.ToUpper(*qtype), Client: *client}
 			}
-			p.add(e)
+			answers, err := ask(all)
+			if err != nil {
+				return s.complain(exitFound, "%v", err)
+			}
+			for _, a := range answers {
+				if a.Explanation == nil {
+					p.failed = true
+					s.complain(exitFound, "%s", visible(a.Message))
+					continue
+				}
+				p.add(*a.Explanation)
+			}
 		}
 		return p.end()
 	}
@@ -67,7 +77,7 @@ func newExplainer(ctx context.Context, to target, dir string) (explainer, error)
 		if err != nil {
 			return nil, err
 		}
-		return func(q control.Question) (control.Explanation, error) { return server.Explain(ctx, q) }, nil
+		return func(all []control.Question) ([]control.Answer, error) { return server.ExplainMany(ctx, all) }, nil
 	}
 	var c corefile
 	if *to.conf != "" {
@@ -80,7 +90,7 @@ func newExplainer(ctx context.Context, to target, dir string) (explainer, error)
 	if err != nil {
 		return nil, err
 	}
-	return func(q control.Question) (control.Explanation, error) { return folder.Explain(q.Name, q.Type, q.Client) }, nil
+	return folder.ExplainMany, nil
 }
 
 // names gives the arguments, and in the place of - the lines of in.
@@ -106,6 +116,52 @@ func names(args []string, in io.Reader) func(yield func(string, error) bool) {
 	}
 }
 
+// lull is how long names are waited for that could be explained together with
+// those that are there: whoever types them wants an answer at once.
+const lull = 20 * time.Millisecond
+
+type named struct {
+	name string
+	err  error
+}
+
+// batches gives names as they come, as many together as do.
+func batches(names func(yield func(string, error) bool)) func(yield func([]string, error) bool) {
+	return func(yield func([]string, error) bool) {
+		coming := make(chan named, control.MaxQuestions)
+		gone := make(chan struct{})
+		defer close(gone)
+		go func() {
+			defer close(coming)
+			names(func(name string, err error) bool {
+				select {
+				case coming <- named{name, err}:
+					return true
+				case <-gone:
+					return false
+				}
+			})
+		}()
+		for next := range coming {
+			some, last := []string{}, next
+			for more := true; more && last.err == nil; {
+				some = append(some, last.name)
+				if more = len(some) < control.MaxQuestions; !more {
+					break
+				}
+				select {
+				case last, more = <-coming:
+				case <-time.After(lull):
+					more = false
+				}
+			}
+			if len(some) > 0 && !yield(some, nil) || last.err != nil && !yield(nil, last.err) {
+				return
+			}
+		}
+	}
+}
+
 // explanations prints answers as they come: with names from standard input a
 // line each, else in full.
 type explanations struct {
@@ -117,7 +173,7 @@ type explanations struct {
 	headed  bool
 }
 
-var explainColumns = []string{"name", "type", "client", "blocked", "verdict", "category", "action", "file", "line", "text", "passed_over"}
+var explainColumns = []string{"name", "type", "client", "blocked", "verdict", "category", "action", "file", "line", "text", "passed_over", "zone", "trigger"}
 
 func (p *explanations) add(e control.Explanation) {
 	p.blocked = p.blocked || e.Blocked
@@ -141,7 +197,7 @@ func (p *explanations) add(e control.Explanation) {
 }
 
 func (p *explanations) csv(e control.Explanation) {
-	row := []string{e.Name, e.Type, e.Client, strconv.FormatBool(e.Blocked), e.Verdict, e.Category, e.Action, "", "", "", strconv.Itoa(len(e.PassedOver))}
+	row := []string{e.Name, e.Type, e.Client, strconv.FormatBool(e.Blocked), e.Verdict, e.Category, e.Action, "", "", "", strconv.Itoa(len(e.PassedOver)), e.Zone, e.Trigger}
 	if src := e.Source; src != nil {
 		row[7], row[8], row[9] = src.File, strconv.Itoa(src.Line), src.Text
 	}
@@ -161,11 +217,18 @@ func (p *explanations) full(e control.Explanation) {
 	if e.Source != nil {
 		fmt.Fprintf(w, "  decided%s\n", by(e.Source))
 	}
-	if e.Category != "" {
+	switch {
+	case e.Zone != "":
+		fmt.Fprintf(w, "  zone %s, trigger %s, action %s\n", visible(e.Zone), visible(e.Trigger), visible(e.Action))
+	case e.Category != "":
 		fmt.Fprintf(w, "  category %s, action %s\n", visible(e.Category), visible(e.Action))
 	}
 	for _, o := range e.PassedOver {
-		fmt.Fprintf(w, "  passed over%s: %s\n", by(&o.Source), visible(o.Why))
+		zone := ""
+		if o.Zone != "" {
+			zone = fmt.Sprintf(" (zone %s, trigger %s, action %s)", visible(o.Zone), visible(o.Trigger), visible(o.Action))
+		}
+		fmt.Fprintf(w, "  passed over%s%s: %s\n", by(&o.Source), zone, visible(o.Why))
 	}
 }
 

@@ -121,13 +121,13 @@ func (f dropFolder) Status() []control.List {
 	return all
 }
 
-// Explain implements blocking, for a client too.
-func (f dropFolder) Explain(name, qtype, client string) (control.Explanation, error) {
+// ExplainMany implements blocking, for clients too.
+func (f dropFolder) ExplainMany(all []control.Question) ([]control.Answer, error) {
 	var classes optOuts
 	if f.classes != nil {
 		classes = f.classes
 	}
-	return explainTo(f.lists, classes, control.Question{Name: name, Type: qtype, Client: client})
+	return explainTo(f.lists, classes, all)
 }
 
 // readDropFolder reads a drop folder as a server with this Corefile would; an

@@ -17,55 +17,82 @@ import (
 const verdictAllow = "allow"
 
 // Explain says what decides a name, or an address in an answer, and what was
-// passed over. qtype "" is A. client changes nothing here: who asks is not known
-// to lists.
-func (s *Sinkhole) Explain(name, qtype, client string) (control.Explanation, error) {
-	q, err := questionOf(name, qtype)
+// passed over.
+func (s *Sinkhole) Explain(q control.Question) (control.Explanation, error) {
+	all, err := s.ExplainMany([]control.Question{q})
 	if err != nil {
 		return control.Explanation{}, err
 	}
-	e := control.Explanation{Name: name, Type: strings.ToUpper(qtype), Client: client}
-	if e.Type == "" {
-		e.Type = "A"
+	if all[0].Explanation == nil {
+		return control.Explanation{}, fmt.Errorf("%s", all[0].Message)
 	}
-	if s.self != nil && q.Name != nil && s.self.Decide(q).Blocks() {
-		return e, s.explainSelf(&e, q)
+	return *all[0].Explanation, nil
+}
+
+// ExplainMany is Explain of each, and reads each file once for all of them. What
+// is no question is answered by the reason.
+func (s *Sinkhole) ExplainMany(all []control.Question) ([]control.Answer, error) {
+	answers := make([]control.Answer, len(all))
+	var asked []policy.Asked
+	var places []int // of what is asked, among answers
+	for i, q := range all {
+		a, err := askedOf(q)
+		if err != nil {
+			answers[i].Message = err.Error()
+			continue
+		}
+		e := &control.Explanation{Name: q.Name, Type: strings.ToUpper(q.Type), Client: q.Client, PassedOver: []control.PassedOver{}}
+		if e.Type == "" {
+			e.Type = "A"
+		}
+		answers[i].Explanation = e
+		if s.self != nil && a.Name != nil && s.self.Decide(a.Query).Blocks() {
+			if err := s.explainSelf(e, a.Query); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		asked, places = append(asked, a), append(places, i)
+	}
+	if len(asked) == 0 {
+		return answers, nil
 	}
 	p := s.inForce.Load()
-	found, err := explain(p, name, q)
+	found, err := p.ExplainMany(asked)
 	if now := s.inForce.Load(); err != nil && now != p { // its files went with it
 		p = now
-		found, err = explain(p, name, q)
+		found, err = p.ExplainMany(asked)
 	}
 	if err != nil {
-		return control.Explanation{}, err
+		return nil, err
 	}
-	fill(&e, p, found)
-	return e, nil
+	for i, place := range places {
+		fill(answers[place].Explanation, p, found[i])
+	}
+	return answers, nil
 }
 
-// questionOf is the question about a name; about an address it has no name.
-func questionOf(name, qtype string) (q policy.Query, err error) {
-	if qtype != "" {
+// askedOf is a question to lists: about a name, or about an address in an answer.
+func askedOf(q control.Question) (a policy.Asked, err error) {
+	a.Type = dns.TypeA
+	if q.Type != "" {
 		var known bool
-		if q.Type, known = dns.StringToType[strings.ToUpper(qtype)]; !known {
-			return q, fmt.Errorf("%q: no type of records; want one such as A, AAAA or HTTPS", qtype)
+		if a.Type, known = dns.StringToType[strings.ToUpper(q.Type)]; !known {
+			return a, fmt.Errorf("%q: no type of records; want one such as A, AAAA or HTTPS", q.Type)
 		}
 	}
-	if _, err := netip.ParseAddr(name); err == nil {
-		return q, nil
+	if who, err := netip.ParseAddrPort(q.Client); err == nil {
+		a.Client = who.Addr().Unmap()
+	} else if who, err := netip.ParseAddr(q.Client); err == nil {
+		a.Client = who.Unmap()
 	}
-	if q.Name, err = nameOf(name); err != nil {
-		return q, fmt.Errorf("%q: %v; want a name or an address", name, err)
+	if a.Addr, err = netip.ParseAddr(q.Name); err == nil {
+		return a, nil
 	}
-	return q, nil
-}
-
-func explain(p *policy.Policy, name string, q policy.Query) (policy.Explanation, error) {
-	if q.Name == nil {
-		return p.ExplainAddr(netip.MustParseAddr(name))
+	if a.Name, err = nameOf(q.Name); err != nil {
+		return a, fmt.Errorf("%q: %v; want a name or an address", q.Name, err)
 	}
-	return p.Explain(q)
+	return a, nil
 }
 
 func fill(e *control.Explanation, p *policy.Policy, found policy.Explanation) {
@@ -79,17 +106,25 @@ func fill(e *control.Explanation, p *policy.Policy, found policy.Explanation) {
 		e.Category, e.Action = c.Name, c.Action.String()
 	}
 	if d := found.Decides; d != nil {
-		e.Source = &control.Source{File: dropdir.Told(d.File), Line: d.Line, Text: d.Text}
-	}
-	e.PassedOver = make([]control.PassedOver, len(found.PassedOver))
-	for i, l := range found.PassedOver {
-		e.PassedOver[i] = control.PassedOver{
-			Category: l.Category,
-			Action:   l.Action,
-			Source:   control.Source{File: dropdir.Told(l.File), Line: l.Line, Text: l.Text},
-			Why:      l.Why,
+		e.Source = sourceOf(*d)
+		if e.Zone, e.Trigger = dropdir.Told(d.Zone), d.Trigger; d.Zone != "" {
+			e.Action = d.Action
 		}
 	}
+	for _, l := range found.PassedOver {
+		e.PassedOver = append(e.PassedOver, control.PassedOver{
+			Category: l.Category,
+			Action:   l.Action,
+			Zone:     dropdir.Told(l.Zone),
+			Trigger:  l.Trigger,
+			Source:   *sourceOf(l),
+			Why:      l.Why,
+		})
+	}
+}
+
+func sourceOf(l policy.Line) *control.Source {
+	return &control.Source{File: dropdir.Told(l.File), Line: l.Line, Text: l.Text}
 }
 
 // explainSelf explains the self-test name, which stands in the Corefile.

@@ -207,7 +207,7 @@ func TestExplain(t *testing.T) {
 			if want.PassedOver == nil {
 				want.PassedOver = []control.PassedOver{}
 			}
-			got, err := s.Explain(asked, qtype, "192.0.2.1")
+			got, err := s.Explain(control.Question{Name: asked, Type: qtype, Client: "192.0.2.1"})
 			if err != nil || !reflect.DeepEqual(got, want) {
 				t.Errorf("got  %+v (%v)\nwant %+v", got, err, want)
 			}
@@ -219,7 +219,7 @@ func TestExplain(t *testing.T) {
 		". A":            `".": the root is above every name; want a name or an address`,
 	} {
 		asked, qtype, _ := strings.Cut(ask, " ")
-		if _, err := s.Explain(asked, qtype, ""); err == nil || err.Error() != want {
+		if _, err := s.Explain(control.Question{Name: asked, Type: qtype}); err == nil || err.Error() != want {
 			t.Errorf("%s: got %v, want %s", ask, err, want)
 		}
 	}

@@ -48,6 +48,18 @@ func (c *Client) Explain(ctx context.Context, q Question) (e Explanation, err er
 	return e, c.get(ctx, "/explain", url.Values{"name": {q.Name}, "type": {q.Type}, "client": {q.Client}}, &e)
 }
 
+// ExplainMany says what decides each of many names, up to MaxQuestions.
+func (c *Client) ExplainMany(ctx context.Context, q []Question) ([]Answer, error) {
+	var a Answers
+	if err := c.post(ctx, "/explain", Questions{q}, &a); err != nil {
+		return nil, err
+	}
+	if len(a.Answers) != len(q) {
+		return nil, fmt.Errorf("%s: gave %d answers to %d questions; is another version of sinkhole running?", c.path, len(a.Answers), len(q))
+	}
+	return a.Answers, nil
+}
+
 // Report is the report as its package wrote it.
 func (c *Client) Report(ctx context.Context, r ReportRequest) (report json.RawMessage, err error) {
 	q := url.Values{}

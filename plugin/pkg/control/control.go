@@ -5,6 +5,7 @@
 //
 //	GET  /status                             Status
 //	GET  /explain?name=&type=&client=        Explanation
+//	POST /explain  {"questions": []}         Answers: for many names at once
 //	GET  /report?level=&since=&limit=        the report's own JSON
 //	POST /reload   {"accept": "file"}        Lists
 //	POST /reveal   {"reason": "", "clients": []}   Boxes: sealed identities
@@ -35,6 +36,9 @@ func Socket(state string) string { return filepath.Join(state, SocketName) }
 type Backend interface {
 	Status(ctx context.Context) (Status, error)
 	Explain(ctx context.Context, q Question) (Explanation, error)
+	// ExplainMany answers each question in its place, in little more time than
+	// one: an error says that none can be answered.
+	ExplainMany(ctx context.Context, q []Question) ([]Answer, error)
 	// Reload looks at the lists now. The lists are returned also where some were
 	// refused; an error says that it could not look.
 	Reload(ctx context.Context, r ReloadRequest) (Lists, error)
@@ -46,9 +50,9 @@ type Backend interface {
 
 // Question asks what decides a name.
 type Question struct {
-	Name   string
-	Type   string // empty: A
-	Client string // an address; empty: none in particular
+	Name   string `json:"name"`
+	Type   string `json:"type,omitempty"`   // empty: A
+	Client string `json:"client,omitempty"` // an address; empty: none in particular
 }
 
 // ReloadRequest asks for a look at the lists.

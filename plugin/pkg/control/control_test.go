@@ -26,6 +26,18 @@ func (f fake) Explain(_ context.Context, q Question) (Explanation, error) {
 	return Explanation{Name: q.Name, Type: q.Type, Client: q.Client}, f.fail
 }
 
+func (f fake) ExplainMany(ctx context.Context, all []Question) (answers []Answer, err error) {
+	for _, q := range all {
+		if q.Name == "" {
+			answers = append(answers, Answer{Message: "no name"})
+			continue
+		}
+		e, _ := f.Explain(ctx, q)
+		answers = append(answers, Answer{Explanation: &e})
+	}
+	return answers, f.fail
+}
+
 func (f fake) Reload(_ context.Context, r ReloadRequest) (Lists, error) {
 	return Lists{[]List{{File: r.Accept, State: StateInForce}}}, f.fail
 }
@@ -81,6 +93,14 @@ func TestEveryRequestArrivesWhole(t *testing.T) {
 		t.Errorf("Explain: got %+v, %v; want %+v", e, err, q)
 	}
 
+	many, err := c.ExplainMany(ctx, []Question{{Name: "a\n"}, {}, {Name: "b", Type: "TXT", Client: "192.0.2.1"}})
+	if err != nil || len(many) != 3 || many[0].Explanation.Name != "a\n" || many[1].Message != "no name" || many[2].Explanation.Client != "192.0.2.1" {
+		t.Errorf("ExplainMany: got %+v, %v", many, err)
+	}
+	if _, err := c.ExplainMany(ctx, make([]Question, MaxQuestions+1)); err == nil || err.Error() != "1001 questions; want at most 1000" {
+		t.Errorf("too many questions: got %v", err)
+	}
+
 	lists, err := c.Reload(ctx, ReloadRequest{Accept: "c2/a b.txt"})
 	if err != nil || len(lists.Lists) != 1 || lists.Lists[0].File != "c2/a b.txt" {
 		t.Errorf("Reload: got %+v, %v", lists, err)
@@ -108,6 +128,7 @@ func TestARefusalArrivesAsItsSentence(t *testing.T) {
 	for name, ask := range map[string]func() error{
 		"status":  func() error { _, err := c.Status(ctx); return err },
 		"explain": func() error { _, err := c.Explain(ctx, Question{}); return err },
+		"many":    func() error { _, err := c.ExplainMany(ctx, []Question{{}}); return err },
 		"reload":  func() error { _, err := c.Reload(ctx, ReloadRequest{}); return err },
 		"report":  func() error { _, err := c.Report(ctx, ReportRequest{}); return err },
 		"reveal":  func() error { _, err := c.Reveal(ctx, RevealRequest{}); return err },

@@ -11,12 +11,21 @@ type List struct {
 	SHA256          string `json:"sha256"`
 	AgeSeconds      int64  `json:"age_seconds"`
 	Reason          string `json:"reason"`
+	Zone            *Zone  `json:"zone,omitempty"` // of a response policy zone in force
 	// Refusals and Warnings are whole sentences, `file:line: "text": reason`;
 	// the first of them where there are many.
 	Refusals []string `json:"refusals,omitempty"`
 	Warnings []string `json:"warnings,omitempty"`
 	// Passed says what was passed over, in a sentence; `check` prints it.
 	Passed string `json:"-"`
+}
+
+// Zone is what a response policy zone in force says of itself.
+type Zone struct {
+	Name   string         `json:"name"`
+	Serial *uint32        `json:"serial"` // null: it has no SOA
+	Policy string         `json:"policy"` // the Corefile's word in place of the zone's own: given where there is none
+	Rules  map[string]int `json:"rules"`  // by trigger: client-ip, qname, response-ip, nsdname, nsip
 }
 
 // The states of a list.
@@ -43,6 +52,8 @@ type Source struct {
 type PassedOver struct {
 	Category string `json:"category"`
 	Action   string `json:"action"`
+	Zone     string `json:"zone,omitempty"`
+	Trigger  string `json:"trigger,omitempty"` // of a zone's rule
 	Source   Source `json:"source"`
 	Why      string `json:"why"`
 }
@@ -56,8 +67,29 @@ type Explanation struct {
 	Verdict    string       `json:"verdict"`
 	Category   string       `json:"category"`
 	Action     string       `json:"action"`
+	Zone       string       `json:"zone,omitempty"`    // of a response policy zone that decides
+	Trigger    string       `json:"trigger,omitempty"` // of its rule
 	Source     *Source      `json:"source"`
 	PassedOver []PassedOver `json:"passed_over"`
+}
+
+// Answer is the explanation of one name of many, or why there is none.
+type Answer struct {
+	Explanation *Explanation `json:"explanation,omitempty"`
+	Message     string       `json:"message,omitempty"`
+}
+
+// Questions ask what decides each of many names: up to 1,000.
+type Questions struct {
+	Questions []Question `json:"questions"`
+}
+
+// MaxQuestions bounds Questions.
+const MaxQuestions = 1000
+
+// Answers are one for each question, in their order.
+type Answers struct {
+	Answers []Answer `json:"answers"`
 }
 
 // Status answers `status`. Parts that a Corefile does not use are null.

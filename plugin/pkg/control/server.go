@@ -54,6 +54,19 @@ func NewServer(b Backend) *Server {
 		e, err := b.Explain(r.Context(), Question{Name: q.Get("name"), Type: q.Get("type"), Client: q.Get("client")})
 		reply(w, e, err)
 	})
+	mux.HandleFunc("POST /explain", func(w http.ResponseWriter, r *http.Request) {
+		var q Questions
+		err := body(r, &q)
+		if len(q.Questions) > MaxQuestions {
+			err = fmt.Errorf("%d questions; want at most %d", len(q.Questions), MaxQuestions)
+		}
+		if err != nil {
+			reply(w, nil, err)
+			return
+		}
+		all, err := b.ExplainMany(r.Context(), q.Questions)
+		reply(w, Answers{all}, err)
+	})
 	mux.HandleFunc("GET /report", func(w http.ResponseWriter, r *http.Request) {
 		req, err := reportRequest(r)
 		if err != nil {
