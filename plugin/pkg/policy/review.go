@@ -49,6 +49,7 @@ func (p *Policy) Review(q Query, m *dns.Msg, d Delegations) (v Verdict, at int) 
 	if v = p.decide(q, reveals); v.Blocks() || v.Whole() || !reveals || p == nil {
 		return v, 0
 	}
+	v.ShadowZone = 0 // zones are asked again, with the answer
 	r := review{p: p, q: q, delegations: d, v: v}
 	if !r.chain(m) {
 		r.data(m)

@@ -30,6 +30,8 @@ type zone struct {
 	gardens  []byte // the same in wire form; nil where it begins with *
 
 	byAddr, byServer bool // it has triggers that only an answer can meet, of these kinds
+
+	protect [][]byte // names that * is not meant for
 }
 
 // readZones reads zone files, in order of precedence. What old has read is taken
@@ -76,6 +78,7 @@ func (z *zone) prepare(cfg Config) error {
 	}
 	z.category = cfg.Default
 	z.category.Name, z.category.EDEText, z.category.Record = z.rules.Name(), z.rules.Name(), false
+	z.protect = cfg.Protect
 	z.byAddr = z.rules.Has(rpz.IP)
 	z.byServer = z.rules.Has(rpz.NSDName) || z.rules.Has(rpz.NSIP)
 	z.disabled, z.override, z.garden, z.gardens = false, Pass, "", nil
@@ -146,7 +149,30 @@ func (z *zone) takes(v *Verdict, number int, r rpz.Rule, name []byte) (decides b
 // holds tells whether there is such a rule for this query: on a stream, whose
 // sender is proven, it is as if there were no rules that only want to know that.
 func (z *zone) holds(r rpz.Rule, ok bool, q *Query, name []byte) bool {
-	return ok && !(q.Stream && z.action(r, name) == TCPOnly)
+	if !ok {
+		return false
+	}
+	switch z.action(r, name) {
+	case TCPOnly:
+		return !q.Stream && !z.protects(r, name)
+	case Passthru:
+		return true
+	}
+	return !z.protects(r, name)
+}
+
+// protects tells whether name is a protected one, or below one, and r is on all
+// names: any other rule that covers a protected name is not taken at all.
+func (z *zone) protects(r rpz.Rule, name []byte) bool {
+	if r.Trigger != rpz.QName || !r.Wild || r.Labels > 0 {
+		return false
+	}
+	for _, p := range z.protect {
+		if dnsname.Under(name, p) {
+			return true
+		}
+	}
+	return false
 }
 
 // early is the zone's rule on who asks, else the one on the name.
