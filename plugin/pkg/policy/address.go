@@ -48,6 +48,14 @@ func (p *Policy) prefixHits(prefix netip.Prefix) []hit {
 	return []hit{{group: p.addrs[i].group, addr: i + 1, own: true}}
 }
 
+// prefixGroup is the group of exactly this prefix.
+func (p *Policy) prefixGroup(prefix netip.Prefix) uint32 {
+	if i, ok := p.table.Get(prefix); ok {
+		return p.addrs[i].group
+	}
+	return 0
+}
+
 // prefixes are the addrRules while files are read.
 type prefixes struct {
 	table *bart.Table[uint32]

@@ -277,7 +277,7 @@ func (b *builder) policy() (*Policy, error) {
 		config:  b.cfg,
 		options: b.o,
 		guard:   b.guard,
-		base:    &base{names: names, id: hex.EncodeToString(id[:]), groups: len(b.groups.groups)},
+		base:    &base{names: names, id: hex.EncodeToString(id[:]), groups: len(b.groups.groups), clauses: len(b.clauses.all)},
 		listed:  names.Len(),
 		groups:  slices.Clip(b.groups.groups),
 		clauses: slices.Clip(b.clauses.all),

@@ -104,7 +104,7 @@ type said struct {
 	live  uint64 // maxClauses bits
 }
 
-// Data is the answer that $dnsrewrite rules give: a CNAME, else an rcode, else
+// Data is the answer that $dnsrewrite rules give: an rcode, else a CNAME, else
 // records, of which those of the type that was asked are the answer; where there
 // is none it is NODATA.
 type Data struct {
@@ -113,20 +113,19 @@ type Data struct {
 	Records []dns.RR // owner ".", TTL 0; not to be written to
 }
 
-// Data is what a verdict of a list says to answer, with Action LocalData. The
-// records of all rewrites that decide add up; of them a CNAME comes before an
-// rcode, and that before records (AdGuard Home).
-func (p *Policy) Data(v Verdict) (d Data) {
+// Data is what a verdict of a list says to answer, with Action LocalData: what
+// all rewrites that decide say together.
+func (p *Policy) Data(v Verdict) Data {
+	var all []*list.Rewrite
 	for c := range p.rewrites(v) {
-		d.add(c.rewrite)
+		all = append(all, c.rewrite)
 	}
-	if d.CNAME != "" {
-		d.Rcode = dns.RcodeSuccess
+	// What comes out must not hang on the order in which files were read.
+	slices.SortFunc(all, func(a, b *list.Rewrite) int { return cmp.Compare(a.Key(), b.Key()) })
+	if w := list.Combine(all); w != nil {
+		return Data{w.Rcode, w.CNAME, w.Records}
 	}
-	if d.CNAME != "" || d.Rcode != dns.RcodeSuccess {
-		d.Records = nil
-	}
-	return d
+	return Data{}
 }
 
 // rewrites are the clauses that decide a verdict.
@@ -143,23 +142,5 @@ func (p *Policy) rewrites(v Verdict) iter.Seq[clause] {
 			}
 			place++
 		}
-	}
-}
-
-// add takes one rewrite. What comes out must not hang on the order in which they
-// come: of two CNAMEs or rcodes the smaller stays, records are sorted.
-func (d *Data) add(w *list.Rewrite) {
-	switch {
-	case w.CNAME != "":
-		if d.CNAME == "" || w.CNAME < d.CNAME {
-			d.CNAME = w.CNAME
-		}
-	case w.Rcode != dns.RcodeSuccess:
-		if d.Rcode == dns.RcodeSuccess || w.Rcode < d.Rcode {
-			d.Rcode = w.Rcode
-		}
-	default:
-		d.Records = append(slices.Clip(d.Records), w.Records...)
-		slices.SortStableFunc(d.Records, func(a, b dns.RR) int { return cmp.Compare(a.String(), b.String()) })
 	}
 }

@@ -1,8 +1,6 @@
 package policy
 
 import (
-	"context"
-
 	"sinkhole/plugin/pkg/index"
 )
 
@@ -66,11 +64,26 @@ type depths [2]uint64
 func (d *depths) add(labels int)      { d[labels>>6&1] |= 1 << (labels & 63) }
 func (d *depths) has(labels int) bool { return d[labels>>6&1]>>(labels&63)&1 != 0 }
 
-// Update is Build from p on.
-func (p *Policy) Update(ctx context.Context, lists []File, zones []ZoneFile) (*Policy, error) {
-	return Build(ctx, p.config, lists, zones, p.options)
+// groupOf is the group of exactly this name.
+func (p *Policy) groupOf(name []byte) uint32 {
+	if group, changed := p.delta[string(name)]; changed {
+		return group
+	}
+	group, _ := p.base.names.Find(name)
+	return group
 }
 
-// Crowded tells that so much has been changed since Build that a Build anew is
-// due.
-func (p *Policy) Crowded() bool { return false }
+// Crowded tells that half of what may be changed since Build has been: it is time
+// to Build anew, before Update has to.
+func (p *Policy) Crowded() bool { return p != nil && p.changed() > maxChanged/2 }
+
+// changed is how much stands beside base, or is left over from what has changed.
+func (p *Policy) changed() int {
+	gone := 0
+	for _, a := range p.addrs {
+		if a.group == 0 {
+			gone++
+		}
+	}
+	return max(len(p.delta), len(p.groups)-p.base.groups, len(p.clauses)-p.base.clauses, len(p.place)-len(p.files), gone)
+}

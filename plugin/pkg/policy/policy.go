@@ -92,9 +92,9 @@ type Policy struct {
 // base is the large part of a Policy, which all those share that come from it by
 // Update.
 type base struct {
-	names  *index.Set
-	id     string // drawn when it was built, in hexadecimal
-	groups int    // how many there were
+	names           *index.Set
+	id              string // drawn when it was built, in hexadecimal
+	groups, clauses int    // how many there were
 }
 
 // Query is what is asked.

@@ -2,6 +2,8 @@ package policy
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
@@ -9,61 +11,133 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/miekg/dns"
+
 	"sinkhole/plugin/pkg/dnsname"
 )
 
-// twinFile is a list as the twin sees it: one of these names, and its rules.
+// twinFile is a list as the twin sees it, with its rules.
 type twinFile struct {
 	name     string
-	category int // its place, by testConfig and then by name; -1: allow
+	category string // of its folder, or of its own option; "": allow
 	shadow   bool
+	rules    []twinRule
 }
 
-// twinFiles are all files there are in these tests, in order of precedence
-// within allow and within the lists.
-var twinFiles = []twinFile{
-	{"allow/a.txt", -1, false},
-	{"allow/b.txt", -1, false},
-	{"c2/a.txt", 0, false},
-	{"c2/b.txt", 0, true},
-	{"c2/c.txt", 0, false},
-	{"malware/a.txt", 1, false},
-	{"nxdomain/a.txt", 2, true},
-	{"nxdomain/b.txt", 2, false},
-	{"parked/a.txt", 8, false},
+// twinNames are all files there are in these tests; the twin puts them in order
+// itself.
+var twinFileNames = []string{
+	"allow/a.txt", "allow/b.txt", "c2/a.txt", "c2/b.txt", "c2/c.txt",
+	"malware/a.txt", "nxdomain/a.txt", "nxdomain/b.txt", "parked/a.txt",
 }
 
-// twinRule is a rule of one of twinFiles, on a name or a prefix.
+// newTwinFile is one of them, without rules.
+func newTwinFile(i int) *twinFile {
+	f := &twinFile{name: twinFileNames[i]}
+	f.category, _, _ = CategoryOf(f.name)
+	f.shadow = f.name == "c2/b.txt" || f.name == "nxdomain/a.txt"
+	return f
+}
+
+// before: allow, then the categories of testConfig, then others by name; then by
+// the file's name.
+func (f *twinFile) before(g *twinFile) int {
+	place := func(f *twinFile) int {
+		if f.category == "" {
+			return -1
+		}
+		names := []string{"c2", "malware", "nxdomain", "nodata", "refused", "drop", "truncate", "passthru", f.category}
+		return slices.Index(names, f.category)
+	}
+	return cmp.Or(cmp.Compare(place(f), place(g)), cmp.Compare(f.category, g.category), cmp.Compare(f.name, g.name))
+}
+
+// text is the file, in Adblock's syntax. It has a rule of its own, for an empty
+// one is refused.
+func (f *twinFile) text() string {
+	lines := []string{"filler-" + strings.NewReplacer("/", "-", ".", "-").Replace(f.name) + ".test"}
+	if f.shadow {
+		lines = append(lines, "# sinkhole: shadow")
+	}
+	if folder, _, _ := strings.Cut(f.name, "/"); f.category != "" && folder != f.category {
+		lines = append(lines, "# sinkhole: category="+f.category)
+	}
+	for _, r := range f.rules {
+		lines = append(lines, r.text())
+	}
+	return strings.Join(lines, "\n")
+}
+
+func (f *twinFile) file() File {
+	text := f.text()
+	sum := sha256.Sum256([]byte(text))
+	return File{Name: f.name, SHA256: hex.EncodeToString(sum[:]), Open: source(text), Entries: len(f.rules) + 1}
+}
+
+// twinRule is a rule on a name or a prefix.
 type twinRule struct {
-	file            int
-	except, subtree bool
-	name            string
-	prefix          netip.Prefix
+	except, subtree, important, reopens bool
+	name                                string
+	prefix                              netip.Prefix
+	types                               string // "A", "~A" or ""
+	deny                                string // a name
+	rewrite                             string // "", what it answers, or "all" in an exception
 }
 
 // text is the line that says it.
 func (r twinRule) text() string {
-	at := ""
+	at, mods := "", []string(nil)
 	if r.except {
 		at = "@@"
+	}
+	for _, m := range []struct {
+		on   bool
+		text string
+	}{
+		{r.important, "important"},
+		{r.types != "", "dnstype=" + r.types},
+		{r.deny != "", "denyallow=" + r.deny},
+		{r.rewrite == "all", "dnsrewrite"},
+		{r.rewrite != "" && r.rewrite != "all", "dnsrewrite=" + r.rewrite},
+	} {
+		if m.on {
+			mods = append(mods, m.text)
+		}
+	}
+	end := "^"
+	if len(mods) > 0 {
+		end += "$" + strings.Join(mods, ",")
 	}
 	switch {
 	case r.prefix.IsValid() && r.except:
 		return "@@||" + r.prefix.Addr().String() + "^" // such a rule has one address
 	case r.prefix.IsValid():
 		return r.prefix.String()
+	case r.reopens:
+		return "server=/" + r.name + "/#"
 	case r.subtree:
-		return at + "||" + r.name + "^"
+		return at + "||" + r.name + end
 	}
-	return at + "|" + r.name + "^"
+	return at + "|" + r.name + end
 }
 
-// matches tells whether the rule is about what is asked.
-func (r twinRule) matches(asked string) bool {
+// about tells whether the rule's name or prefix is about what is asked.
+func (r twinRule) about(asked string) bool {
 	if addr, err := netip.ParseAddr(asked); err == nil {
 		return r.prefix.IsValid() && r.prefix.Contains(addr)
 	}
 	return asked == r.name || r.subtree && strings.HasSuffix(asked, "."+r.name)
+}
+
+// matches tells whether the rule holds for what is asked.
+func (r twinRule) matches(asked, qtype string) bool {
+	switch {
+	case !r.about(asked):
+		return false
+	case r.types == "~"+qtype, r.types != "" && r.types[0] != '~' && r.types != qtype:
+		return false
+	}
+	return r.deny == "" || asked != r.deny && !strings.HasSuffix(asked, "."+r.deny)
 }
 
 func (r twinRule) size() int {
@@ -73,52 +147,102 @@ func (r twinRule) size() int {
 	return strings.Count(r.name, ".") + 1
 }
 
-// slowDecide says which rule decides, in the fewest words: those that match, less
-// what is exempt, the longest first, then by category, then by file.
-func slowDecide(rules []twinRule, asked string) string {
-	var matching []twinRule
-	allowed, exempt := []twinRule{}, map[int]bool{}
+// longest are the rules of the largest size that pass the test.
+func longest(rules []twinRule, test func(twinRule) bool) (all []twinRule) {
 	for _, r := range rules {
 		switch {
-		case !r.matches(asked):
-		case twinFiles[r.file].category < 0:
-			allowed = append(allowed, r)
-		case r.except:
-			exempt[r.file] = true
-		default:
-			matching = append(matching, r)
+		case !test(r):
+		case len(all) == 0 || r.size() > all[0].size():
+			all = []twinRule{r}
+		case r.size() == all[0].size():
+			all = append(all, r)
 		}
 	}
-	order := func(a, b twinRule) int { return cmp.Or(b.size()-a.size(), a.file-b.file) }
-	if len(allowed) > 0 {
-		first := slices.MinFunc(allowed, order)
-		return fmt.Sprintf("allowed by %s, %d", twinFiles[first.file].name, first.size())
+	return all
+}
+
+// decides are the rules that decide for their file.
+func (f *twinFile) decides(asked, qtype string) []twinRule {
+	var on []twinRule
+	for _, r := range f.rules {
+		if r.matches(asked, qtype) {
+			on = append(on, r)
+		}
 	}
-	slices.SortFunc(matching, order)
-	said, shadow := "pass", ""
-	for _, r := range matching {
-		f := twinFiles[r.file]
+	any := func(test func(twinRule) bool) bool { return slices.ContainsFunc(on, test) }
+	if f.category == "" {
+		return longest(on, func(r twinRule) bool { return r.rewrite == "" })
+	}
+	if live := longest(on, func(r twinRule) bool {
+		return !r.except && r.rewrite != "" &&
+			!any(func(x twinRule) bool { return x.except && (x.rewrite == "all" || x.rewrite == r.rewrite) })
+	}); len(live) > 0 {
+		return live
+	}
+	return longest(on, func(r twinRule) bool {
+		return !r.except && r.rewrite == "" && !any(func(x twinRule) bool {
+			return x.except && x.rewrite == "" && (x.important || !r.important && (!x.reopens || x.size() > r.size()))
+		})
+	})
+}
+
+// slowDecide says which rule decides, in few words: of each file those that do,
+// and of these the longest, then by category, then by file.
+func slowDecide(files []*twinFile, asked, qtype string) string {
+	files = slices.SortedFunc(slices.Values(files), (*twinFile).before)
+	var block, shadow, allow *twinFile
+	var by, would, allowed []twinRule
+	for _, f := range files {
+		rules := f.decides(asked, qtype)
+		best, of := &block, &by
 		switch {
-		case exempt[r.file]:
-		case f.shadow && shadow == "":
-			shadow = "; would be by " + f.name
-		case !f.shadow:
-			return fmt.Sprintf("by %s, %d", f.name, r.size()) + shadow
+		case len(rules) == 0:
+			continue
+		case f.category == "":
+			best, of = &allow, &allowed
+		case f.shadow:
+			best, of = &shadow, &would
+		}
+		if *best == nil || rules[0].size() > (*of)[0].size() {
+			*best, *of = f, rules
 		}
 	}
-	return said + shadow
+	if allow != nil {
+		return fmt.Sprintf("allowed by %s, %d", allow.name, allowed[0].size())
+	}
+	said := "pass"
+	if block != nil {
+		said = fmt.Sprintf("by %s, %d", block.name, by[0].size())
+		var says []string
+		for _, r := range by {
+			if r.rewrite != "" {
+				says = append(says, r.rewrite)
+			}
+		}
+		slices.Sort(says)
+		if says = slices.Compact(says); len(says) > 0 && block.category != "passthru" {
+			said += ", saying " + strings.Join(says, " ")
+		}
+	}
+	if shadow != nil && (block == nil || would[0].size() > by[0].size() ||
+		would[0].size() == by[0].size() && shadow.before(block) < 0) {
+		said += "; would be by " + shadow.name
+	}
+	return said
 }
 
 // quickDecide is what p says, in the words of the twin.
-func quickDecide(t *testing.T, p *Policy, asked string) string {
+func quickDecide(t *testing.T, p *Policy, asked, qtype string) string {
 	var v Verdict
 	size := 0
+	q := Query{Type: dns.StringToType[qtype]}
 	if addr, err := netip.ParseAddr(asked); err == nil {
-		if v = p.address(addr, Query{}); v.Rule.addr > 0 {
+		if v = p.address(addr, q); v.Rule.addr > 0 {
 			size = p.addrs[v.Rule.addr-1].prefix.Bits()
 		}
 	} else {
-		v = p.Decide(Query{Name: wire(t, asked)})
+		q.Name = wire(t, asked)
+		v = p.Decide(q)
 		size = int(v.Labels)
 	}
 	said := "pass"
@@ -128,30 +252,18 @@ func quickDecide(t *testing.T, p *Policy, asked string) string {
 	case !v.Rule.None():
 		said = fmt.Sprintf("by %s, %d", p.File(v.Rule), size)
 	}
+	if v.Action == LocalData {
+		var says []string
+		for _, rr := range p.Data(v).Records {
+			says = append(says, rr.(*dns.A).A.String())
+		}
+		slices.Sort(says)
+		said += ", saying " + strings.Join(says, " ")
+	}
 	if f := p.File(v.Shadow); f != "" {
 		said += "; would be by " + f
 	}
 	return said
-}
-
-// filesSaying are the files that hold rules, in a drawn order: it must not
-// matter. Every file has a rule of its own, for an empty one is refused.
-func filesSaying(rules []twinRule, r *rand.Rand) (files []File) {
-	for i, f := range twinFiles {
-		var lines []string
-		if f.shadow {
-			lines = append(lines, "# sinkhole: shadow")
-		}
-		lines = append(lines, fmt.Sprintf("filler-%d.test", i))
-		for _, rule := range rules {
-			if rule.file == i {
-				lines = append(lines, rule.text())
-			}
-		}
-		files = append(files, File{Name: f.name, Open: source(strings.Join(lines, "\n"))})
-	}
-	r.Shuffle(len(files), func(i, j int) { files[i], files[j] = files[j], files[i] })
-	return files
 }
 
 // twinNames and twinAddrs are what rules are on and what is asked: few, so that
@@ -167,101 +279,179 @@ var (
 	}
 	twinAsked = append(slices.Clone(twinNames), "example", "c.example", "x.a.a.example", "c.a.a.a.a.a.example",
 		"192.0.2.0", "192.0.2.1", "192.0.2.2", "192.0.2.200", "198.51.100.1", "203.0.113.1", "2001:db8::", "2001:db8::1", "2001:db8:1::1")
+	twinTypes = []string{"A", "AAAA"}
 )
 
-// twinRules reads two octets as a rule.
-func twinRules(data []byte) (rules []twinRule) {
-	for ; len(data) >= 2; data = data[2:] {
-		what, which := int(data[0]), int(data[1])
-		r := twinRule{file: what % len(twinFiles)}
-		what /= len(twinFiles)
-		r.subtree, r.except = what&1 != 0, what&6 == 6
-		if which%4 == 0 {
-			r.prefix, r.subtree = netip.MustParsePrefix(twinAddrs[which/4%len(twinAddrs)]), false
-			r.except = r.except && r.prefix.IsSingleIP()
-		} else {
-			r.name = twinNames[which/4%len(twinNames)]
-		}
-		rules = append(rules, r)
+// twinRuleOf reads two octets as a rule.
+func twinRuleOf(what, which byte) (r twinRule) {
+	r.subtree, r.except = what&1 != 0, what&6 == 6
+	if which%4 == 0 {
+		r.prefix, r.subtree = netip.MustParsePrefix(twinAddrs[int(which/4)%len(twinAddrs)]), false
+		r.except = r.except && r.prefix.IsSingleIP()
+		return r
 	}
-	return rules
+	r.name = twinNames[int(which/4)%len(twinNames)]
+	switch what >> 3 {
+	case 0, 1, 2:
+		r.important = true
+	case 3, 4:
+		r.types = []string{"A", "~A"}[what>>3&1]
+	case 5:
+		r.types, r.important = "A", true
+	case 6:
+		if !r.except {
+			r.deny = "a." + r.name
+		}
+	case 7, 8, 9, 10:
+		r.rewrite = fmt.Sprintf("192.0.2.%d", what>>3)
+	case 11:
+		r.rewrite, r.types = "192.0.2.7", "A"
+	case 12:
+		if r.except {
+			r.rewrite = "all"
+		}
+	case 13, 14:
+		r.except, r.reopens, r.subtree = true, true, true
+	}
+	return r
+}
+
+// twinFilesOf reads three octets as a rule of a file.
+func twinFilesOf(data []byte) (files []*twinFile) {
+	for i := range twinFileNames {
+		files = append(files, newTwinFile(i))
+	}
+	for ; len(data) >= 3; data = data[3:] {
+		f := files[int(data[0])%len(files)]
+		r := twinRuleOf(data[1], data[2])
+		if f.category == "" {
+			r.rewrite = "" // says nothing in an allow file
+		}
+		f.rules = append(f.rules, r)
+	}
+	return files
+}
+
+// shuffled are the files in a drawn order: it must not matter.
+func shuffled(files []*twinFile, r *rand.Rand) (all []File) {
+	for _, f := range files {
+		all = append(all, f.file())
+	}
+	r.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	return all
 }
 
 // compare asks a Policy and its twin the same.
-func compare(t *testing.T, data []byte, r *rand.Rand) {
-	rules := twinRules(data)
-	p, err := buildOf(testConfig(), filesSaying(rules, r))
-	if err != nil {
-		t.Fatal(err)
-	}
+func compare(t *testing.T, p *Policy, files []*twinFile) {
+	t.Helper()
 	for _, asked := range twinAsked {
-		if got, want := quickDecide(t, p, asked), slowDecide(rules, asked); got != want {
-			for _, rule := range rules {
-				t.Logf("%s: %s", twinFiles[rule.file].name, rule.text())
+		for _, qtype := range twinTypes {
+			if got, want := quickDecide(t, p, asked, qtype), slowDecide(files, asked, qtype); got != want {
+				for _, f := range files {
+					t.Logf("%s:\n%s", f.name, f.text())
+				}
+				t.Fatalf("%s %s: got %s, want %s", asked, qtype, got, want)
 			}
-			t.Fatalf("%s: got %s, want %s", asked, got, want)
 		}
 	}
-	if len(rules) == 0 {
-		return
-	}
-	explainTwin(t, p, rules, twinAsked[r.IntN(len(twinAsked))])
 }
 
-// explainTwin holds an explanation to all rules that match, each once.
-func explainTwin(t *testing.T, p *Policy, rules []twinRule, asked string) {
-	var e Explanation
-	var err error
-	if addr, notAddr := netip.ParseAddr(asked); notAddr == nil {
-		e, err = p.ExplainAddr(addr)
-	} else {
-		e, err = p.Explain(Query{Name: wire(t, asked)})
+// compareRanked holds the quick way to rank.
+func compareRanked(t *testing.T, p *Policy) {
+	t.Helper()
+	for _, name := range twinAsked {
+		if _, err := netip.ParseAddr(name); err == nil {
+			continue
+		}
+		for _, qtype := range twinTypes {
+			a := asked{wire(t, name), dns.StringToType[qtype]}
+			if got, want := p.find(a.name, a.qtype), p.rank(p.hits(nil, a.name), a); got != want {
+				t.Fatalf("%s %s: %+v on the quick way, %+v by all entries", name, qtype, got, want)
+			}
+		}
 	}
+}
+
+// explainTwin holds explanations to all rules that match, each once.
+func explainTwin(t *testing.T, p *Policy, files []*twinFile, qtype string) {
+	t.Helper()
+	var all []Asked
+	for _, asked := range twinAsked {
+		a := Asked{Query: Query{Type: dns.StringToType[qtype]}}
+		if addr, err := netip.ParseAddr(asked); err == nil {
+			a.Addr = addr
+		} else {
+			a.Name = wire(t, asked)
+		}
+		all = append(all, a)
+	}
+	explained, err := p.ExplainMany(all)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if (e.Decides == nil) != e.Verdict.Rule.None() || e.Decides != nil && e.Decides.File != p.File(e.Verdict.Rule) {
-		t.Fatalf("%s: %s, verdict of %q", asked, e, p.File(e.Verdict.Rule))
-	}
-	lines := len(e.PassedOver)
-	if e.Decides != nil {
-		lines++
-	}
-	for _, r := range rules {
-		if r.matches(asked) {
-			lines--
+	for i, e := range explained {
+		asked := twinAsked[i]
+		if (e.Decides == nil) != e.Verdict.Rule.None() || e.Decides != nil && e.Decides.File != p.File(e.Verdict.Rule) {
+			t.Fatalf("%s %s: %s, verdict of %q", asked, qtype, e, p.File(e.Verdict.Rule))
+		}
+		lines := len(e.PassedOver)
+		if e.Decides != nil {
+			lines++
+		}
+		for _, f := range files {
+			for _, r := range f.rules {
+				if r.about(asked) {
+					lines--
+				}
+			}
+		}
+		if lines != 0 {
+			t.Fatalf("%s %s: explained by %d lines more than match", asked, qtype, lines)
+		}
+		for _, l := range e.PassedOver {
+			if l.Why == "" || l.Why == "not in what is in force" {
+				t.Fatalf("%s %s: %q is why %+v was passed over", asked, qtype, l.Why, l)
+			}
 		}
 	}
-	if lines != 0 {
-		t.Fatalf("%s: explained by %d lines more than match", asked, lines)
+}
+
+// twinData draws a world.
+func twinData(r *rand.Rand) []byte {
+	data := make([]byte, 3*r.IntN(40))
+	for i := range data {
+		data[i] = byte(r.IntN(256))
 	}
-	for _, l := range e.PassedOver {
-		if l.Why == "" {
-			t.Fatalf("%s: no reason why %+v was passed over", asked, l)
-		}
+	return data
+}
+
+func compareAll(t *testing.T, data []byte, r *rand.Rand) {
+	files := twinFilesOf(data)
+	p, err := buildOf(testConfig(), shuffled(files, r))
+	if err != nil {
+		t.Fatal(err)
 	}
+	compare(t, p, files)
+	compareRanked(t, p)
+	explainTwin(t, p, files, twinTypes[r.IntN(2)])
 }
 
 func TestTwin(t *testing.T) {
 	r := rand.New(rand.NewPCG(8, 53))
-	for range 400 {
-		data := make([]byte, 2*r.IntN(30))
-		for i := range data {
-			data[i] = byte(r.IntN(256))
-		}
-		compare(t, data, r)
+	for range 300 {
+		compareAll(t, twinData(r), r)
 	}
 }
 
 func FuzzDecide(f *testing.F) {
 	f.Add([]byte{}, uint64(0))
 	f.Add([]byte("\x02\x01\x0b\x05\x00\x09"), uint64(1))
-	f.Add([]byte("\x02\x00\x4a\x0c\x13\x04\x25\x08"), uint64(2))
+	f.Add([]byte("\x02\x00\x4a\x0c\x13\x04\x25\x08\x3f"), uint64(2))
 	f.Fuzz(func(t *testing.T, data []byte, seed uint64) {
-		if len(data) > 200 {
+		if len(data) > 300 {
 			return
 		}
-		compare(t, data, rand.New(rand.NewPCG(seed, 1)))
+		compareAll(t, data, rand.New(rand.NewPCG(seed, 1)))
 	})
 }
 
@@ -273,12 +463,21 @@ func TestDepths(t *testing.T) {
 		lines, names = append(lines, "0.0.0.0 "+name), append(names, name)
 	}
 	p := build(t, "c2/a.txt: "+strings.Join(lines, " | "))
-	for _, name := range names {
-		if v := p.Decide(Query{Name: wire(t, name)}); int(v.Labels) != dnsname.Labels(wire(t, name)) {
-			t.Errorf("%s: found %d labels", name, v.Labels)
-		}
-		if v := p.Decide(Query{Name: wire(t, strings.TrimPrefix(name, "a."))}); v.Blocks() {
-			t.Errorf("found what is one above %s", name)
+	changed, err := buildOf(testConfig(), filesOf("c2/a.txt: other.example"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if changed, err = changed.update(t.Context(), filesOf("c2/a.txt: "+strings.Join(lines, " | ")), nil); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range []*Policy{p, changed} {
+		for _, name := range names {
+			if v := p.Decide(Query{Name: wire(t, name)}); int(v.Labels) != dnsname.Labels(wire(t, name)) {
+				t.Errorf("%s: found %d labels", name, v.Labels)
+			}
+			if v := p.Decide(Query{Name: wire(t, strings.TrimPrefix(name, "a."))}); v.Blocks() {
+				t.Errorf("found what is one above %s", name)
+			}
 		}
 	}
 }
