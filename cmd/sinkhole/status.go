@@ -8,6 +8,8 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"sinkhole/plugin/pkg/control"
@@ -70,6 +72,45 @@ func printStatus(w io.Writer, output string, status control.Status) {
 		fmt.Fprintln(w)
 		writeTable(w, listColumns, listRows(status.Lists))
 	}
+	if zones := zoneRows(status.Lists); len(zones) > 0 {
+		fmt.Fprintln(w)
+		writeTable(w, []string{"zone", "file", "serial", "policy", "rules"}, zones)
+	}
+	if len(status.Feeds) > 0 {
+		fmt.Fprintln(w)
+		writeTable(w, []string{"feed", "state", "serial", "records", "primary", "refreshed", "reason"}, feedRows(status.Feeds, time.Now()))
+	}
+}
+
+// zoneRows are the response policy zones among lists, with their rules by trigger.
+func zoneRows(lists []control.List) (rows [][]string) {
+	for _, l := range lists {
+		z := l.Zone
+		if z == nil {
+			continue
+		}
+		serial := ""
+		if z.Serial != nil {
+			serial = strconv.FormatUint(uint64(*z.Serial), 10)
+		}
+		var rules []string
+		for _, trigger := range slices.Sorted(maps.Keys(z.Rules)) {
+			rules = append(rules, fmt.Sprintf("%s %d", trigger, z.Rules[trigger]))
+		}
+		rows = append(rows, []string{z.Name, l.File, serial, z.Policy, strings.Join(rules, ", ")})
+	}
+	return rows
+}
+
+func feedRows(feeds []control.Feed, now time.Time) (rows [][]string) {
+	for _, f := range feeds {
+		refreshed := "never"
+		if f.LastSuccess != nil {
+			refreshed = ageText(int64(now.Sub(*f.LastSuccess)/time.Second)) + " ago"
+		}
+		rows = append(rows, []string{f.Zone, f.State, strconv.FormatUint(uint64(f.Serial), 10), strconv.Itoa(f.Records), f.Primary, refreshed, f.Reason})
+	}
+	return rows
 }
 
 // printPart prints one part of a status in a line a key.

@@ -9,6 +9,7 @@ import (
 
 	"sinkhole/plugin/pkg/dropdir"
 	"sinkhole/plugin/pkg/list"
+	"sinkhole/plugin/pkg/rpz"
 )
 
 var (
@@ -68,13 +69,19 @@ var (
 // gone from here too, and an age is never old.
 var (
 	entriesDesc = prometheus.NewDesc(prometheus.BuildFQName(plugin.Namespace, pluginName, "entries"),
-		"Names and prefixes in force, of each list.", []string{"category", "file"}, nil)
+		"Entries in force of each list and each zone.", []string{"category", "file"}, nil)
 	ageDesc = prometheus.NewDesc(prometheus.BuildFQName(plugin.Namespace, pluginName, "list_age_seconds"),
 		"Time since the version in force of a list was last changed.", []string{"category", "file"}, nil)
 	linesDesc = prometheus.NewDesc(prometheus.BuildFQName(plugin.Namespace, pluginName, "lines_refused"),
 		"Lines, or names of a line, that were refused in the newest version of a list.", []string{"category", "file", "reason"}, nil)
 	bytesDesc = prometheus.NewDesc(prometheus.BuildFQName(plugin.Namespace, pluginName, "index_bytes"),
 		"Memory that the set in force holds.", nil, nil)
+	leftOutDesc = prometheus.NewDesc(prometheus.BuildFQName(plugin.Namespace, pluginName, "rules_left_out"),
+		"Rules with conditions or answers of their own that are left out of the set in force, because a file has too many for one name.", nil, nil)
+	serialDesc = prometheus.NewDesc(prometheus.BuildFQName(plugin.Namespace, pluginName, "zone_serial"),
+		"Serial of a response policy zone in force.", []string{"zone", "file"}, nil)
+	rulesDesc = prometheus.NewDesc(prometheus.BuildFQName(plugin.Namespace, pluginName, "zone_rules"),
+		"Rules in force of a response policy zone, by trigger.", []string{"zone", "file", "trigger"}, nil)
 	versionDesc = prometheus.NewDesc(prometheus.BuildFQName(plugin.Namespace, pluginName, "lists_version"),
 		"How many sets of lists have come in force since the start.", nil, nil)
 )
@@ -86,7 +93,7 @@ func init() { prometheus.MustRegister(inForce{}) }
 
 // Describe implements prometheus.Collector.
 func (inForce) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{entriesDesc, ageDesc, linesDesc, bytesDesc, versionDesc} {
+	for _, d := range []*prometheus.Desc{entriesDesc, ageDesc, linesDesc, bytesDesc, versionDesc, leftOutDesc, serialDesc, rulesDesc} {
 		to <- d
 	}
 }
@@ -113,8 +120,19 @@ func (s *Sinkhole) collect(to chan<- prometheus.Metric, now time.Time) {
 			gauge(linesDesc, float64(j.Refused-j.GuardRefused), category, file, "unreadable")
 		}
 	}
-	gauge(bytesDesc, float64(s.inForce.Load().Stats().Bytes))
+	figures := s.inForce.Load().Stats()
+	gauge(bytesDesc, float64(figures.Bytes))
 	gauge(versionDesc, float64(s.swaps.Load()))
+	gauge(leftOutDesc, float64(figures.LeftOut))
+	for _, z := range figures.Zones {
+		zone, file := dropdir.Told(z.Zone), dropdir.Told(z.File)
+		if z.HasSOA {
+			gauge(serialDesc, float64(z.Serial), zone, file)
+		}
+		for t, n := range z.Rules.Rules {
+			gauge(rulesDesc, float64(n), zone, file, rpz.Trigger(t).String())
+		}
+	}
 }
 
 // categoryOf is the category of a list as labels and status show it: that of its

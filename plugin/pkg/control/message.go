@@ -1,5 +1,7 @@
 package control
 
+import "time"
+
 // List is one file of the drop folder, as `status`, `reload` and `check` show it.
 type List struct {
 	File            string `json:"file"`
@@ -26,6 +28,18 @@ type Zone struct {
 	Serial *uint32        `json:"serial"` // null: it has no SOA
 	Policy string         `json:"policy"` // the Corefile's word in place of the zone's own: given where there is none
 	Rules  map[string]int `json:"rules"`  // by trigger: client-ip, qname, response-ip, nsdname, nsip
+}
+
+// Feed is a response policy zone that is fetched from its primaries.
+type Feed struct {
+	Zone        string     `json:"zone"`
+	State       string     `json:"state"` // waiting, current, failing, expired
+	Serial      uint32     `json:"serial"`
+	Records     int        `json:"records"`      // 0: nothing was fetched yet
+	Primary     string     `json:"primary"`      // that answered last
+	LastSuccess *time.Time `json:"last_success"` // null: never
+	NextRefresh *time.Time `json:"next_refresh"`
+	Reason      string     `json:"reason"` // why the last refresh failed, where it did
 }
 
 // The states of a list.
@@ -98,6 +112,7 @@ type Status struct {
 	UptimeSeconds int64          `json:"uptime_seconds"`
 	Warnings      []string       `json:"warnings"`
 	Lists         []List         `json:"lists"`
+	Feeds         []Feed         `json:"feeds,omitempty"`
 	Recursor      map[string]any `json:"recursor"`
 	Express       map[string]any `json:"express"`
 	Census        map[string]any `json:"census"`
