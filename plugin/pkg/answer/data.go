@@ -14,12 +14,13 @@ import (
 type data struct {
 	rcode   int
 	records []dns.RR // to be written to, but for their RDATA
+	any     bool     // who asks for ANY is led as well
 }
 
 // dataOf is what v says to answer. What lists say has the TTL of the category.
 func dataOf(p *policy.Policy, v policy.Verdict, c *policy.Category) data {
 	if v.Zone > 0 {
-		return data{records: p.ZoneData(v)}
+		return data{records: p.ZoneData(v), any: p.Redirects(v)}
 	}
 	said := p.Data(v)
 	d := data{rcode: said.Rcode}
@@ -90,11 +91,8 @@ func (d data) lead(m *dns.Msg, at place, rr *dns.CNAME) (follow string, forged b
 		loops = loops || equal(link.Header().Name, rr.Target)
 	}
 	m.Answer = append(m.Answer, rr)
-	switch m.Question[0].Qtype {
-	case dns.TypeCNAME, dns.TypeANY:
-		return "", true
-	}
-	if loops {
+	asked := m.Question[0].Qtype
+	if loops || asked == dns.TypeCNAME || asked == dns.TypeANY && !d.any {
 		return "", true
 	}
 	return rr.Target, true

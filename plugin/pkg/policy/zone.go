@@ -287,6 +287,10 @@ func (p *Policy) ZoneData(v Verdict) []dns.RR {
 	}}
 }
 
+// Redirects tells whether v is of a zone all of whose rules the Corefile leads to
+// one name.
+func (p *Policy) Redirects(v Verdict) bool { return v.Zone > 0 && p.zones[v.Zone-1].override == LocalData }
+
 // ZoneSOA is the SOA of the zone whose rule decided; nil where none did, and
 // where it has none. It must not be written to.
 func (p *Policy) ZoneSOA(v Verdict) *dns.SOA {
