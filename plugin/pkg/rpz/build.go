@@ -276,14 +276,14 @@ func (b *builder) dataNumber(records []byte) uint32 {
 // zone is what was built. The builder is spent.
 func (b *builder) zone() (*Zone, error) {
 	b.flush()
-	z := &Zone{addrs: b.addrs}
+	z := &Zone{id: newID(), addrs: b.addrs}
 	for i := range b.trees {
 		t := &b.trees[i]
 		z.trees[i].root = t.root
 		if t.names == nil {
 			continue
 		}
-		set, err := t.names.Build(nil)
+		set, err := t.names.Build(z.id)
 		if err != nil {
 			b.discard()
 			return nil, err

@@ -1,5 +1,59 @@
-// Package rpz reads response policy zones: a zone file becomes an immutable Zone
-// that says which rule holds for a name or an address.
+// Package rpz reads response policy zones: a zone file becomes an immutable Zone,
+// which says what rule holds for a name or an address. What wins between zones
+// and triggers is package policy's.
+//
+// The language is that of draft-vixie-dnsop-dns-rpz-00; where it leaves a choice,
+// what BIND does.
+//
+// # From text to rules
+//
+//	lines    package list: unpacked, without BOM and CR, at most 64 KiB
+//	entries  entry.go: parentheses, quotes and comments (RFC 1035, section 5.1)
+//	records  record.go: owner, TTL, class and type; directive.go: what begins with $
+//	rules    trigger.go: what the owner says; target.go: what the data says
+//
+// miekg/dns reads the data of single records; its reader of whole zones stops at
+// the first bad line. Here one bad line costs itself: it is refused with its
+// number and why, and what the rest says does not change.
+//
+// # Layout
+//
+//	names      index.Set   name -> number of a node, exact, mapped from a file
+//	nodes      { own 4B | wild 4B }        numbers of outcomes, 0 for none
+//	outcomes   { action 1B | data 4B }     each once
+//	data       packed records, each set of them once, and where they begin
+//	addresses  bart.Table  prefix -> number of an outcome, one for each trigger
+//
+// A wildcard stands at the name that it hangs from, so that the two rules which
+// feeds write for a name are one. Names that exist because there are names below
+// them stand in the set too, with node 0: the longest suffix found is the closest
+// encloser of RFC 4592, section 3.3.1, and there is nothing more to ask.
+//
+// # Example
+//
+//	bad.example    CNAME .          bad.example  node 1  own 1 (nxdomain)  wild 1
+//	*.bad.example  CNAME .          example      node 0  own 0             wild 0
+//	ok.bad.example CNAME rpz-pas…   ok.bad…      node 2  own 2 (passthru)  wild 0
+//
+// QName(www.bad.example) finds example and bad.example; the last is not the whole
+// name, so its wild counts: nxdomain. QName(a.ok.bad.example) finds ok.bad.example
+// last, which has no wildcard: no rule.
+//
+// # Bounds
+//
+//	file        512 MiB    unpacked, with all parts (ReadOptions.MaxSize)
+//	entry       128 lines  and 64 KiB, with open parentheses (maxLines, maxEntry)
+//	$INCLUDE    256 files  eight deep, inside the folder of zones (maxParts, maxDepth)
+//	$GENERATE   65,536     records each, 1,048,576 in all (maxGenerate, maxMade)
+//	one rule    128        records, and 32 KiB (maxRecords, maxData)
+//	notes       1,000      kept of all that are counted (list.MaxNotes)
+//
+// # Cost
+//
+// A line goes by as it is read. While it is, 8 to 20 octets a rule remember what
+// came before, to name duplicates by line (seen). Two names are asked of the set
+// for most queries, and no memory (TestAskAllocatesNothing); BenchmarkReadReal has
+// the figures for a million rules.
 package rpz
 
 import (

@@ -13,6 +13,7 @@ import (
 // Zone is a response policy zone. It is immutable: any number of goroutines may
 // ask it. A nil Zone is empty.
 type Zone struct {
+	id    []byte // shared with the names; see Save
 	name  string
 	soa   *dns.SOA
 	rules [triggers]int
