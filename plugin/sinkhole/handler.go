@@ -23,6 +23,9 @@ func (h *Handler) Ready() bool { return h.lists != nil && h.lists.inForce.Load()
 
 // ServeDNS answers what is listed, and has what the others answer reviewed.
 func (h *Handler) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error) {
+	if asks(r) && inExplainZone(r.Question[0].Name) {
+		return dns.RcodeSuccess, w.WriteMsg(h.explained(ctx, w, r))
+	}
 	src := query.SourceOf(ctx)
 	if !asks(r) || src != nil && src.OptedOut {
 		return plugin.NextOrFailure(pluginName, h.Next, ctx, w, r)
