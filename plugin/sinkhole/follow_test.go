@@ -98,9 +98,9 @@ func (b *below) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) 
 }
 
 // askOf puts a question "NAME TYPE [tcp]" from an address.
-func askOf(t *testing.T, h *Handler, ask string) (*dns.Msg, *query.Source) {
+func askOf(t *testing.T, h *Handler, text string) (*dns.Msg, *query.Source) {
 	t.Helper()
-	f := strings.Fields(ask)
+	f := strings.Fields(text)
 	src := &query.Source{Addr: netip.MustParseAddrPort("198.51.100.7:4242"), Line: 53, Stream: len(f) > 2, Told: new(query.Told)}
 	m, _ := ask(t, h, f[0], f[1], src)
 	return m, src
