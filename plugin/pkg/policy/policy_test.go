@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/miekg/dns"
+
 	"sinkhole/plugin/pkg/dnsname"
 	"sinkhole/plugin/pkg/list"
 )
@@ -66,20 +68,40 @@ func wire(t testing.TB, text string) []byte {
 	return name
 }
 
-// explained puts what decides a name into words, with what was passed over.
-func explained(t *testing.T, p *Policy, asked string) string {
+// askedOf reads "NAME", "NAME TYPE" or an address.
+func askedOf(t testing.TB, words ...string) (Query, netip.Addr) {
 	t.Helper()
-	var e Explanation
-	var err error
-	if a, notAddr := netip.ParseAddr(asked); notAddr == nil {
-		e, err = p.ExplainAddr(a)
-	} else {
-		e, err = p.Explain(Query{Name: wire(t, asked)})
+	if a, err := netip.ParseAddr(words[0]); err == nil {
+		return Query{}, a
 	}
+	q := Query{Name: wire(t, words[0])}
+	if len(words) > 1 {
+		q.Type = dns.StringToType[words[1]]
+	}
+	return q, netip.Addr{}
+}
+
+// explained puts what decides a name into words, with what was passed over.
+func explained(t *testing.T, p *Policy, ask string) string {
+	t.Helper()
+	q, a := askedOf(t, strings.Fields(ask)...)
+	all, err := p.ExplainMany([]Asked{{q, a}})
 	if err != nil {
 		t.Fatal(err)
 	}
+	e := all[0]
+	if v := p.Decide(q); !a.IsValid() && v != e.Verdict {
+		t.Errorf("%s: explained %+v, decided %+v", ask, e.Verdict, v)
+	}
 	said := e.String()
+	if e.Verdict.Action == LocalData {
+		d := p.Data(e.Verdict)
+		said += fmt.Sprintf(": %s %s", dns.RcodeToString[d.Rcode], d.CNAME)
+		for _, rr := range d.Records {
+			said += strings.TrimPrefix(rr.String(), rr.Header().String()) + " "
+		}
+		said = strings.TrimSpace(said)
+	}
 	if f := p.File(e.Verdict.Shadow); f != "" {
 		said += "; would be by " + f
 	}

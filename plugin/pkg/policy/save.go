@@ -261,8 +261,14 @@ func resume(cfg Config, dir string) (*Policy, error) {
 	if err := s.rules(p); err != nil {
 		return nil, err
 	}
+	if s.IDs > len(s.Files)+maxChanged || s.Groups > len(p.groups) {
+		return nil, errState
+	}
 	files := make([]file, len(s.Files))
 	for i, f := range s.Files {
+		if f.ID == 0 || int(f.ID) > s.IDs {
+			return nil, errState
+		}
 		files[i] = fileOf(File{Name: f.Name, SHA256: f.SHA256}, f.ID)
 		files[i].named, files[i].result = f.Named, f.Result
 		files[i].shadow = f.Result.Options.Shadow && !files[i].allow
@@ -307,7 +313,7 @@ func (s *state) rules(p *Policy) error {
 	p.groups = make([]group, 1, 1+len(s.Group)/16)
 	for b := s.Group; len(b) >= 16; b = b[16:] {
 		g := group{le.Uint32(b), entry{le.Uint32(b[4:]), le.Uint32(b[8:]), kind(le.Uint32(b[12:]))}}
-		if int(g.rest) >= len(p.groups) || int(g.file) > s.IDs || int(g.clause) >= len(p.clauses) {
+		if int(g.rest) >= len(p.groups) || g.file == 0 || int(g.file) > s.IDs || int(g.clause) >= len(p.clauses) {
 			return errState
 		}
 		p.groups = append(p.groups, g)

@@ -1,0 +1,258 @@
+package policy
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"sinkhole/plugin/pkg/list"
+)
+
+// savedFiles have one of everything.
+const savedFiles = `c2/a.txt: bad.example | @@||ok.bad.example^ | 192.0.2.0/24 | 2001:db8::/32 | ||must.example^$important
+	malware/b.txt: # sinkhole: category=parked shadow | bad.example
+	nxdomain/c.txt: ||one.example^$dnstype=A,denyallow=ok.one.example | ||two.example^$dnsrewrite=NOERROR;CNAME;garden.example | ||three.example^$dnsrewrite=192.0.2.9 | ||three.example^$dnsrewrite=REFUSED;; | @@||three.example^$dnsrewrite=REFUSED;;
+	allow/d.txt: good.bad.example | 192.0.2.7`
+
+// hashed gives files the sum that stands for their text.
+func hashed(files []File) []File {
+	for i := range files {
+		r, _ := files[i].Open()
+		text, _ := io.ReadAll(r)
+		files[i].SHA256 = fmt.Sprintf("%x", text)
+	}
+	return files
+}
+
+// saved builds and saves the files, and says what they decide.
+func saved(t *testing.T, dir string, files []File) (*Policy, []string) {
+	t.Helper()
+	p, err := Build(t.Context(), testConfig(), files, nil, Options{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Save(dir); err != nil {
+		t.Fatal(err)
+	}
+	return p, answers(t, p)
+}
+
+// answers is what a Policy says of some names.
+func answers(t *testing.T, p *Policy) (all []string) {
+	t.Helper()
+	for _, name := range []string{
+		"bad.example", "ok.bad.example", "good.bad.example", "x.must.example", "one.example", "ok.one.example", "two.example", "three.example",
+		"new.example", "192.0.2.1", "192.0.2.7", "2001:db8::1", "198.51.100.1",
+	} {
+		for _, qtype := range twinTypes {
+			said := name + " " + qtype + ": "
+			v := Verdict{}
+			if q, addr := askedOf(t, name, qtype); addr.IsValid() {
+				v = p.address(addr, q)
+			} else {
+				v = p.Decide(q)
+			}
+			said += fmt.Sprintf("%v %v by %s, would be %s", v.Action, v.Allowed, p.File(v.Rule), p.File(v.Shadow))
+			if v.Action == LocalData {
+				said += fmt.Sprint(p.Data(v))
+			}
+			all = append(all, said)
+		}
+	}
+	return all
+}
+
+func TestResume(t *testing.T) {
+	dir := t.TempDir()
+	files := hashed(filesOf(savedFiles))
+	p, want := saved(t, dir, files)
+	got, ok := Resume(testConfig(), files, nil, dir)
+	if !ok {
+		t.Fatal("not resumed")
+	}
+	if said := answers(t, got); strings.Join(said, "\n") != strings.Join(want, "\n") {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(said, "\n"), strings.Join(want, "\n"))
+	}
+	a, b := p.Stats(), got.Stats()
+	a.Bytes, b.Bytes = 0, 0
+	if !reflect.DeepEqual(a, b) {
+		t.Errorf("got  %+v\nwant %+v", b, a)
+	}
+	if e, err := got.Explain(Query{Name: wire(t, "bad.example")}); err != nil || e.String() != "sinkhole by c2/a.txt:1, category c2" {
+		t.Errorf("explained: %s, %v", e, err)
+	}
+	// And once more, from what was resumed.
+	if err := got.Save(dir); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := Resume(testConfig(), files, nil, dir); !ok {
+		t.Error("not resumed a second time")
+	}
+}
+
+// TestResumeReadsNothing: no file is opened where all are as they were.
+func TestResumeReadsNothing(t *testing.T) {
+	dir := t.TempDir()
+	files := hashed(filesOf(savedFiles))
+	saved(t, dir, files)
+	for i := range files {
+		files[i].Open = func() (io.ReadCloser, error) {
+			t.Errorf("%s was opened", files[i].Name)
+			return nil, os.ErrNotExist
+		}
+	}
+	if _, ok := Resume(testConfig(), files, nil, dir); !ok {
+		t.Error("not resumed")
+	}
+}
+
+// TestResumeWhatChanged: the state stands for files of before, and some have
+// changed since; their old versions are gone.
+func TestResumeWhatChanged(t *testing.T) {
+	dir := t.TempDir()
+	saved(t, dir, hashed(filesOf(savedFiles)))
+	now := hashed(filesOf(strings.Replace(savedFiles, "c2/a.txt: bad.example", "c2/a.txt: new.example", 1)))
+	got, ok := Resume(testConfig(), now, nil, dir)
+	if !ok {
+		t.Fatal("not resumed")
+	}
+	full, err := buildOf(testConfig(), now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if said, want := answers(t, got), answers(t, full); strings.Join(said, "\n") != strings.Join(want, "\n") {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(said, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// TestResumeRefuses: what is not whole, or was read otherwise.
+func TestResumeRefuses(t *testing.T) {
+	change := func(name string, how func([]byte) []byte) func(*testing.T, string, *Config) {
+		return func(t *testing.T, dir string, _ *Config) {
+			paths, _ := filepath.Glob(filepath.Join(dir, name))
+			if len(paths) != 1 {
+				t.Fatalf("%s: %q", name, paths)
+			}
+			b, err := os.ReadFile(paths[0])
+			if err != nil {
+				t.Fatal(err)
+			}
+			// The old file may be mapped: it is replaced, never written to.
+			if err := errors.Join(os.Remove(paths[0]), os.WriteFile(paths[0], how(bytes.Clone(b)), 0o600)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	half := func(b []byte) []byte { return b[:len(b)/2] }
+	none := func([]byte) []byte { return nil }
+	bit := func(at float64) func([]byte) []byte {
+		return func(b []byte) []byte { b[int(at*float64(len(b)-1))] ^= 4; return b }
+	}
+	tests := map[string]func(*testing.T, string, *Config){
+		"no state":                   func(t *testing.T, dir string, _ *Config) { os.Remove(filepath.Join(dir, stateFile)) },
+		"an empty state":             change(stateFile, none),
+		"half a state":               change(stateFile, half),
+		"a state of another version": change(stateFile, func(b []byte) []byte { b[len(stateMagic)-2]++; return b }),
+		"a bit of the sum":           change(stateFile, func(b []byte) []byte { b[len(stateMagic)] ^= 1; return b }),
+		"a bit of the state":         change(stateFile, bit(0.7)),
+		"the last bit":               change(stateFile, bit(1)),
+		"more than the state":        change(stateFile, func(b []byte) []byte { return append(b, 0) }),
+		"no index":                   change(indexFile+"*", none),
+		"half an index":              change(indexFile+"*", half),
+		"an index of another build": func(t *testing.T, dir string, _ *Config) {
+			other := t.TempDir()
+			saved(t, other, hashed(filesOf("c2/a.txt: other.example")))
+			from, _ := filepath.Glob(filepath.Join(other, indexFile+"*"))
+			to, _ := filepath.Glob(filepath.Join(dir, indexFile+"*"))
+			if err := os.Rename(from[0], to[0]); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"another name is protected": func(_ *testing.T, _ string, cfg *Config) {
+			cfg.Protect = append(cfg.Protect, wire(t, "bad.example"))
+		},
+		"files may be larger": func(_ *testing.T, _ string, cfg *Config) { cfg.MaxSize = 1 << 30 },
+	}
+	for what, harm := range tests {
+		t.Run(what, func(t *testing.T) {
+			dir, cfg := t.TempDir(), testConfig()
+			files := hashed(filesOf(savedFiles))
+			saved(t, dir, files)
+			harm(t, dir, &cfg)
+			if p, ok := Resume(cfg, files, nil, dir); ok || p != nil {
+				t.Error("resumed")
+			}
+		})
+	}
+}
+
+// TestResumeOtherCategories: what the Corefile says of categories changes no
+// reading, and holds as it is now.
+func TestResumeOtherCategories(t *testing.T) {
+	dir := t.TempDir()
+	files := hashed(filesOf(savedFiles))
+	saved(t, dir, files)
+	cfg := testConfig()
+	cfg.Categories = []Category{{Name: "nxdomain", Action: Refused}, {Name: "c2", Action: Drop}}
+	p, ok := Resume(cfg, files, nil, dir)
+	if !ok {
+		t.Fatal("not resumed")
+	}
+	if v := p.Decide(Query{Name: wire(t, "bad.example")}); v.Action != Drop {
+		t.Errorf("%v, want drop", v.Action)
+	}
+}
+
+// TestSaveLeavesOneIndex: that of the Policy in force.
+func TestSaveLeavesOneIndex(t *testing.T) {
+	dir := t.TempDir()
+	for i := range 3 {
+		files := hashed(filesOf(fmt.Sprintf("c2/a.txt: n%d.example", i)))
+		saved(t, dir, files)
+		if left, _ := os.ReadDir(dir); len(left) != 2 {
+			t.Errorf("%v, want an index and a state", left)
+		}
+		if _, ok := Resume(testConfig(), files, nil, dir); !ok {
+			t.Error("not resumed")
+		}
+	}
+}
+
+// TestStateIsWhole: fields that list.Rewrite gets must be saved too.
+func TestStateIsWhole(t *testing.T) {
+	if n := reflect.TypeFor[list.Rewrite]().NumField(); n != 3 {
+		t.Errorf("a Rewrite has %d fields; Save knows 3", n)
+	}
+}
+
+// FuzzResume: no state brings Resume to fall, even one whose sum is right.
+func FuzzResume(f *testing.F) {
+	dir := f.TempDir()
+	files := hashed(filesOf(savedFiles))
+	p, err := Build(f.Context(), testConfig(), files, nil, Options{Dir: dir})
+	if err != nil {
+		f.Fatal(err)
+	}
+	if err := p.Save(dir); err != nil {
+		f.Fatal(err)
+	}
+	good, err := p.state()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(good)
+	f.Add(good[:len(good)/2])
+	f.Fuzz(func(t *testing.T, b []byte) {
+		sum := sha256.Sum256(b)
+		os.WriteFile(filepath.Join(dir, stateFile), slices.Concat([]byte(stateMagic), sum[:], b), 0o600)
+		Resume(testConfig(), files, nil, dir)
+	})
+}
