@@ -31,9 +31,9 @@
 //
 // # Example
 //
-//	bad.example    CNAME .          bad.example  node 1  own 1 (nxdomain)  wild 1
-//	*.bad.example  CNAME .          example      node 0  own 0             wild 0
-//	ok.bad.example CNAME rpz-pas…   ok.bad…      node 2  own 2 (passthru)  wild 0
+//	bad.example    CNAME .              bad.example     own nxdomain  wild nxdomain
+//	*.bad.example  CNAME .              example         own none      wild none
+//	ok.bad.example CNAME rpz-passthru.  ok.bad.example  own passthru  wild none
 //
 // QName(www.bad.example) finds example and bad.example; the last is not the whole
 // name, so its wild counts: nxdomain. QName(a.ok.bad.example) finds ok.bad.example

@@ -216,8 +216,8 @@ func otherReading(t testing.TB, text, origin string) (all []string) {
 			continue
 		}
 		owner := strings.TrimSuffix(dnsname.String(wire(t, rr.Header().Name))+".", "."+origin)
-		data := strings.Join(strings.Fields(strings.TrimPrefix(rr.String(), rr.Header().Name)), " ")
-		all = append(all, owner+" "+data)
+		_, data, _ := strings.Cut(rr.String(), "\t")
+		all = append(all, owner+" "+strings.Join(strings.Fields(data), " "))
 	}
 	if err := zp.Err(); err != nil {
 		t.Fatal(err)
