@@ -3,49 +3,287 @@ package index
 import (
 	"encoding/binary"
 	"errors"
+	"hash/crc32"
 	"os"
 	"path/filepath"
+	"runtime"
 )
 
 // ErrFormat is a file that is broken, or of another version.
-var ErrFormat = errors.New("not an index of this version, or broken")
+var ErrFormat = errors.New("no index of this version, or a broken one")
 
-// Keep gives the file of s the name path: until then it has none, and is gone
-// with s. Where s was built in memory it is written.
-func (s *Set) Keep(path string) error {
-	out := binary.LittleEndian.AppendUint32([]byte("IDX0"), uint32(len(s.Meta())))
-	out = append(out, s.Meta()...)
-	for n, v := range s.All() {
-		out = binary.LittleEndian.AppendUint32(append(out, n...), v)
+// magic begins a file. Its last octet is the version: it goes up with any change
+// of the layout, of the hash or of the code.
+const magic = "sinkidx\x01"
+
+// Sections in the order of the file. Lines begin at a multiple of their size.
+const (
+	sectionLines = iota
+	sectionData
+	sectionPages
+	sectionCode
+	sectionMeta
+	sections
+)
+
+// The header, in octets:
+//
+//	 0 magic 8
+//	 8 key 16
+//	24 names 8
+//	32 shortest 1: labels of the shortest names that have nodes
+//	33 root 1: whether the root is listed
+//	36 value of the root 4
+//	40 sections × { size 8, checksum 4 }
+//	.. checksum of all before 4, and 0 up to the lines
+const (
+	headKey      = 8
+	headNames    = 24
+	headShortest = 32
+	headRoot     = 33
+	headValue    = 36
+	headSections = 40
+	headSum      = headSections + 12*sections
+	headSize     = 128
+
+	// dataSlack is what stands before the first entry and behind the last, so
+	// that octets may be read in words. It is part of the data.
+	dataSlack = 16
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+func sum(crc uint32, b []byte) uint32 { return crc32.Update(crc, castagnoli, b) }
+
+// finish puts the sections behind each other.
+func (l *layout) finish(meta []byte) (*Set, error) {
+	l.index = binary.LittleEndian.AppendUint32(l.index, uint32(l.lines.size/lineSize))
+	if err := l.data.write(make([]byte, dataSlack)); err != nil {
+		return nil, err
 	}
-	tmp := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".tmp")
-	if err := os.WriteFile(tmp, out, 0o600); err != nil {
-		return err
+	code := l.coder.append(nil)
+	head := make([]byte, headSize)
+	copy(head, magic)
+	binary.LittleEndian.PutUint64(head[headKey:], l.b.key[0])
+	binary.LittleEndian.PutUint64(head[headKey+8:], l.b.key[1])
+	head[headShortest] = byte(l.b.first)
+	if l.b.root != nil {
+		l.names++
+		head[headRoot] = 1
+		binary.LittleEndian.PutUint32(head[headValue:], *l.b.root)
 	}
-	return os.Rename(tmp, path)
+	binary.LittleEndian.PutUint64(head[headNames:], uint64(l.names))
+	at := headSections
+	section := func(size int, crc uint32) {
+		binary.LittleEndian.PutUint64(head[at:], uint64(size))
+		binary.LittleEndian.PutUint32(head[at+8:], crc)
+		at += 12
+	}
+	section(l.lines.size, l.lines.crc)
+	section(l.data.size, l.data.crc)
+	rest := [][]byte{l.index, code, meta}
+	total := headSize + l.lines.size + l.data.size
+	for _, b := range rest {
+		section(len(b), sum(0, b))
+		total += len(b)
+	}
+	binary.LittleEndian.PutUint32(head[headSum:], sum(0, head[:headSum]))
+	return l.b.assemble(total, func(put func([]byte) error) error {
+		if err := put(head); err != nil {
+			return err
+		}
+		if err := l.lines.each(put); err != nil {
+			return err
+		}
+		if err := l.data.each(put); err != nil {
+			return err
+		}
+		for _, b := range rest {
+			if err := put(b); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
-// Open maps the file that Keep left at path.
-func Open(path string) (*Set, error) {
-	b, err := os.ReadFile(path)
+// assemble makes a Set of total octets that write puts in order.
+func (b *Builder) assemble(total int, write func(put func([]byte) error) error) (*Set, error) {
+	s := new(Set)
+	if b.o.Dir == "" {
+		image := make([]byte, 0, total)
+		err := write(func(part []byte) error { image = append(image, part...); return nil })
+		if err != nil {
+			return nil, err
+		}
+		return s, s.parse(image)
+	}
+	f, err := nameless(b.o.Dir)
 	if err != nil {
 		return nil, err
 	}
-	if len(b) < 8 || string(b[:4]) != "IDX0" || int(binary.LittleEndian.Uint32(b[4:])) > len(b)-8 {
+	if err := write(func(part []byte) error { _, err := f.Write(part); return err }); err != nil {
+		f.Close()
+		return nil, err
+	}
+	image, err := mapFile(s, f, total)
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	s.file = f
+	return s, s.parse(image)
+}
+
+// parse takes an image apart. The sums of the sections are not looked at.
+func (s *Set) parse(image []byte) error {
+	if len(image) < headSize || string(image[:len(magic)]) != magic ||
+		sum(0, image[:headSum]) != binary.LittleEndian.Uint32(image[headSum:]) {
+		return ErrFormat
+	}
+	var part [sections][]byte
+	rest := image[headSize:]
+	for i := range part {
+		n := binary.LittleEndian.Uint64(image[headSections+12*i:])
+		if n > uint64(len(rest)) {
+			return ErrFormat
+		}
+		part[i], rest = rest[:n:n], rest[n:]
+	}
+	s.image, s.lines, s.data, s.index = image, part[sectionLines], part[sectionData], part[sectionPages]
+	s.coder.key = key{binary.LittleEndian.Uint64(image[headKey:]), binary.LittleEndian.Uint64(image[headKey+8:])}
+	s.names = int(binary.LittleEndian.Uint64(image[headNames:]))
+	s.first = image[headShortest]
+	if image[headRoot] == 1 {
+		v := binary.LittleEndian.Uint32(image[headValue:])
+		s.root = &v
+	}
+	s.meta = append([]byte(nil), part[sectionMeta]...)
+	s.pages = uint64(len(s.index)/4) - 1
+	if len(rest) > 0 || len(s.index) < 8 || len(s.index)%4 != 0 || len(s.lines)%lineSize != 0 || s.first < 1 || s.first > 2 {
+		return ErrFormat
+	}
+	return decodeCoder(&s.coder, part[sectionCode])
+}
+
+// sound tells whether pages and lines keep to their bounds, which look-ups rely
+// on. The sums do not say so of a file that was made to harm.
+func (s *Set) sound() bool {
+	last := uint32(0)
+	for at := 0; at < len(s.index); at += 4 {
+		line := binary.LittleEndian.Uint32(s.index[at:])
+		if line < last || at == 0 && line != 0 {
+			return false
+		}
+		last = line
+	}
+	if uint64(last)*lineSize != uint64(len(s.lines)) {
+		return false
+	}
+	for at := 0; at < len(s.lines); at += lineSize {
+		l, node := s.lines[at:at+lineSize], 0
+		for sub := range subs {
+			start := int(binary.LittleEndian.Uint16(l[subsAt+2*sub:]) >> offsetBits)
+			if start < node || start > maxNodes || sub == 0 && start != 0 {
+				return false
+			}
+			node = start
+		}
+	}
+	return true
+}
+
+// verify compares the sums of the sections, of an image that parse took.
+func verify(image []byte) bool {
+	at := headSize
+	for i := range sections {
+		n := int(binary.LittleEndian.Uint64(image[headSections+12*i:]))
+		if sum(0, image[at:at+n]) != binary.LittleEndian.Uint32(image[headSections+12*i+8:]) {
+			return false
+		}
+		at += n
+	}
+	return true
+}
+
+// Open maps the file that Keep left at path. A file that is broken, or of
+// another version, is ErrFormat; it is read through once to know that.
+func Open(path string) (*Set, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() || info.Size() < headSize || info.Size() > maxFile {
 		return nil, ErrFormat
 	}
-	n := int(binary.LittleEndian.Uint32(b[4:]))
-	s := &Set{meta: b[8 : 8+n], names: map[string]uint32{}}
-	for b = b[8+n:]; len(b) > 0; {
-		i := 0
-		for i < len(b) && b[i] != 0 {
-			i += int(b[i]) + 1
-		}
-		if i+5 > len(b) {
-			return nil, ErrFormat
-		}
-		s.names[string(b[:i+1])] = binary.LittleEndian.Uint32(b[i+1:])
-		b = b[i+5:]
+	s := new(Set)
+	image, err := mapFile(s, f, int(info.Size()))
+	if err != nil {
+		return nil, err
 	}
+	if err := s.parse(image); err != nil {
+		return nil, err
+	}
+	if !verify(image) || !s.sound() {
+		return nil, ErrFormat
+	}
+	runtime.KeepAlive(s)
 	return s, nil
+}
+
+// maxFile is more than any Set takes: a data section, lines for the shortest
+// entries, and what is small.
+const maxFile = 4 * MaxData
+
+// Keep gives s the name path, in place of what has it. The octets are on disk
+// and so is the name when it returns.
+func (s *Set) Keep(path string) error {
+	dir := filepath.Dir(path)
+	name, err := s.save(dir)
+	if err != nil {
+		return err
+	}
+	if err := os.Rename(name, path); err != nil {
+		os.Remove(name)
+		return err
+	}
+	return syncDir(dir)
+}
+
+// save leaves a file with the octets of s under a new name in dir.
+func (s *Set) save(dir string) (name string, err error) {
+	f, err := os.CreateTemp(dir, ".index-*.tmp")
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	if s.file != nil && s.file.Sync() == nil {
+		os.Remove(f.Name())
+		if link(s.file, f.Name()) == nil {
+			return f.Name(), nil
+		}
+	}
+	_, err = f.Write(s.image)
+	runtime.KeepAlive(s)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err != nil {
+		os.Remove(f.Name())
+	}
+	return f.Name(), err
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
 }
