@@ -221,5 +221,10 @@ func recordWords(r *dns.Msg) (words []string) {
 			words = append(words, "authority:"+dns.TypeToString[rr.Header().Rrtype])
 		}
 	}
+	for _, rr := range r.Extra {
+		if h := rr.Header(); h.Rrtype != dns.TypeOPT {
+			words = append(words, "additional:"+dns.TypeToString[h.Rrtype]+"="+h.Name)
+		}
+	}
 	return words
 }

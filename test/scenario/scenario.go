@@ -56,6 +56,7 @@
 //	answers=1 authority=0 additional=1              octets=43
 //	A=192.0.2.1  www.example./A=192.0.2.1           a record of the answer
 //	ttl=60 soa=NAME soa-ttl=60 minimum=60
+//	authority:TYPE additional:TYPE=NAME             other records beside the answer
 //
 // # Flags
 //
