@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"os"
 	"slices"
 	"syscall"
 	"time"
@@ -121,6 +122,11 @@ func diskFault(err error) bool {
 }
 
 func buildIn(ctx context.Context, cfg Config, lists []File, zones []ZoneFile, o Options) (*Policy, error) {
+	if o.Dir != "" {
+		if err := os.MkdirAll(o.Dir, 0o750); err != nil {
+			return nil, storeError{err}
+		}
+	}
 	b := newBuilder(ctx, cfg, o)
 	defer b.names.Discard()
 	for _, f := range lists {

@@ -107,8 +107,8 @@ func TestMemory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if each := float64(p.Stats().Bytes) / names; each > 41 {
-		t.Errorf("%.2f octets a name, want at most 41", each)
+	if each := float64(p.Stats().Bytes) / names; each > 20 {
+		t.Errorf("%.2f octets a name, want at most 20", each)
 	}
 }
 

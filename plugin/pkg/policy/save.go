@@ -114,6 +114,9 @@ func (p *Policy) Save(dir string) error {
 	if p == nil {
 		return nil
 	}
+	if err := os.MkdirAll(dir, 0o750); err != nil {
+		return fmt.Errorf("index %s: %w", dir, err)
+	}
 	keep := indexFile + p.base.id + indexEnd
 	if _, err := os.Stat(filepath.Join(dir, keep)); err != nil {
 		if err := p.base.names.Keep(filepath.Join(dir, keep)); err != nil {

@@ -11,6 +11,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"sinkhole/plugin/pkg/list"
@@ -224,6 +225,53 @@ func TestSaveLeavesOneIndex(t *testing.T) {
 			t.Error("not resumed")
 		}
 	}
+}
+
+// TestSaveThatFails: what was saved before stays, and nothing half-written does.
+func TestSaveThatFails(t *testing.T) {
+	dir := smallDisk(t, 256<<10)
+	before := hashed(filesOf(savedFiles))
+	saved(t, dir, before)
+
+	var text strings.Builder
+	for i := range 100_000 {
+		fmt.Fprintf(&text, "n%d-%x.example\n", i, i*i)
+	}
+	lists := hashed([]File{{Name: "c2/large.txt", Open: source(text.String())}})
+	p, err := Build(t.Context(), testConfig(), lists, nil, Options{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !p.Decide(Query{Name: wire(t, "n1-1.example")}).Blocks() {
+		t.Error("what found no room on the disk is not in force")
+	}
+	if w := p.Warning(); !strings.HasPrefix(w, dir+": ") || !strings.Contains(w, "no space left on device; want room there") {
+		t.Errorf("warning %q", w)
+	}
+	if err := p.Save(dir); !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("saved: %v", err)
+	}
+	if _, ok := Resume(testConfig(), lists, nil, dir); ok {
+		t.Error("what was not saved was resumed")
+	}
+	if _, ok := Resume(testConfig(), before, nil, dir); !ok {
+		t.Error("what was saved before is lost")
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) != 2 {
+		t.Errorf("%v, %v; want the old index and the old state", entries, err)
+	}
+}
+
+// smallDisk is a folder with so many octets of room.
+func smallDisk(t *testing.T, octets int) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprintf("size=%d", octets)); err != nil {
+		t.Skipf("no small disk: %v; want root", err)
+	}
+	t.Cleanup(func() { syscall.Unmount(dir, syscall.MNT_DETACH) })
+	return dir
 }
 
 // TestStateIsWhole: fields that list.Rewrite gets must be saved too.
