@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"sinkhole/plugin/pkg/control"
+	"sinkhole/plugin/pkg/list"
 )
 
 var checkVerb = verb{
@@ -25,36 +26,51 @@ var checkVerb = verb{
 	does: "reads Corefile and lists as the server would; binds nothing, changes nothing",
 	more: `Without arguments it reads the Corefile, the drop folder it names, and the child's
 configuration. A FILE is read as a list, a DIR as a drop folder; with --conf both
-are read by the Corefile's rules, in the place of its own drop folder. Refused
-lines are printed as file:line: "text": reason, then what each file holds.`,
+are read by the Corefile's rules, in the place of its own drop folder. Lines that
+make no rule are printed as file:line: "text": reason, the first 1,000 of each
+file, then what each file holds.
+
+With --against DIR each FILE is tried in that drop folder, in the place that its
+name and its folder's name give it (c2/feed.txt): how many of its entries decide
+a name that is decided otherwise now, how many of the version it replaces did,
+and with --popular LIST which names of that list would be blocked then, or no
+longer. A list of popular names has a name or "rank,name" on a line, and may be
+packed. Popular names that would be blocked are a warning.`,
 	exits: "0 fine, 1 something is refused (with --strict: or warned of), 2 the arguments are wrong",
 	flags: checkFlags,
 }
 
 // findings is what check found, and its JSON.
 type findings struct {
-	Corefile string         `json:"corefile"`
-	Refusals []string       `json:"refusals"`
-	Warnings []string       `json:"warnings"`
-	Lists    []control.List `json:"lists"`
+	Corefile   string         `json:"corefile"`
+	Refusals   []string       `json:"refusals"`
+	Warnings   []string       `json:"warnings"`
+	PassedOver []string       `json:"passed_over"`
+	Lists      []control.List `json:"lists"`
+	Against    *comparison    `json:"against,omitempty"`
 }
 
 func checkFlags(flags *flag.FlagSet) action {
 	conf := confFlag(flags, "")
 	strict := flags.Bool("strict", false, "exit 1 for warnings too")
 	alone := flags.Bool("corefile", false, "read the Corefile alone, no lists and no child")
+	var against comparing
+	against.flags(flags)
 	output := outputFlag(flags)
 	return func(_ context.Context, s stdio, args []string) int {
+		if err := against.usage(args); err != nil {
+			return s.complain(exitUsage, "%v", err)
+		}
 		if *conf == "" && (len(args) == 0 || *alone) {
 			*conf = defaultConf
 		}
-		f := findings{Corefile: *conf, Refusals: []string{}, Warnings: []string{}, Lists: []control.List{}}
-		for _, path := range append(confOf(*conf), args...) {
+		f := findings{Corefile: *conf, Refusals: []string{}, Warnings: []string{}, PassedOver: []string{}, Lists: []control.List{}}
+		for _, path := range slices.Concat(confOf(*conf), args, against.paths()) {
 			if _, err := os.Stat(path); err != nil {
 				return s.complain(exitUsage, "%s: %v; want a file or a folder", path, cause(err))
 			}
 		}
-		f.read(*conf, *alone, args)
+		f.read(*conf, *alone, args, against)
 		f.print(s, *output)
 		switch {
 		case len(f.Refusals) > 0, f.refusedLists():
@@ -77,7 +93,7 @@ func (f *findings) refuse(err error) { f.Refusals = append(f.Refusals, err.Error
 
 // read reads what is asked for. A Corefile that is refused leaves the lists
 // unread: it says how they are read.
-func (f *findings) read(conf string, alone bool, args []string) {
+func (f *findings) read(conf string, alone bool, args []string, against comparing) {
 	var c corefile
 	if conf != "" {
 		var err error
@@ -89,12 +105,36 @@ func (f *findings) read(conf string, alone bool, args []string) {
 			f.readClasses(classesFolder(c, args))
 		}
 	}
+	if against.folder != "" {
+		f.compare(c, against, args)
+		return
+	}
 	for _, path := range args {
 		lists, err := readListsAt(c, path)
 		if err != nil {
 			f.refuse(err)
 		}
+		for i := range lists {
+			f.explainPassed(c, &lists[i])
+		}
 		f.Lists = append(f.Lists, lists...)
+	}
+}
+
+// explainPassed reads a list once more for the lines that it passed over: a
+// server only counts them.
+func (f *findings) explainPassed(c corefile, l *control.List) {
+	if l.PassedOverLines == 0 {
+		return
+	}
+	told := 0
+	passedOverIn(c, *l, func(n list.Note) {
+		if told++; told <= list.MaxNotes {
+			f.PassedOver = append(f.PassedOver, n.String())
+		}
+	})
+	if more := told - list.MaxNotes; more > 0 {
+		f.PassedOver = append(f.PassedOver, fmt.Sprintf("%s: and %d more lines that are passed over", l.File, more))
 	}
 }
 
@@ -208,6 +248,10 @@ func (f *findings) print(s stdio, output string) {
 		enc.Encode(f)
 	case outputCSV: // whose columns have no room for sentences
 		f.printSentences(s.err, s.err)
+		if f.Against != nil {
+			writeCSV(s.out, changeColumns, changeRows(f.Against.Changes))
+			return
+		}
 		writeCSV(s.out, listColumns, listRows(f.Lists))
 	default:
 		f.printSentences(s.err, s.out)
@@ -223,6 +267,9 @@ func (f *findings) printSentences(failed, found io.Writer) {
 	}
 	for _, w := range f.Warnings {
 		fmt.Fprintln(found, visible(w))
+	}
+	for _, p := range f.PassedOver { // first, for what is refused matters more
+		fmt.Fprintln(found, visible(p))
 	}
 	for _, l := range f.Lists {
 		for _, r := range l.Refusals {
@@ -246,6 +293,9 @@ func (f *findings) printTable(s stdio) {
 	}
 	if len(f.Lists) > 0 {
 		writeTable(s.out, listColumns, listRows(f.Lists))
+	}
+	if f.Against != nil {
+		f.Against.print(s.out)
 	}
 }
 

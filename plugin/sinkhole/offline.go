@@ -36,6 +36,11 @@ func Offline(cfg Config, dir string) (*Sinkhole, error) {
 // has for its folder's name, of allow where it is called so, else of malware. An
 // error says that it cannot be read at all.
 func OfflineFile(cfg Config, path string) (control.List, error) {
+	return listAt(cfg, path, placeOf(cfg, path))
+}
+
+// listAt reads the file at path as if it lay at rel in a drop folder.
+func listAt(cfg Config, path, rel string) (control.List, error) {
 	info, err := os.Stat(path)
 	if err == nil && !info.Mode().IsRegular() {
 		return control.List{}, fmt.Errorf("%s: no regular file; want a list", path)
@@ -43,27 +48,9 @@ func OfflineFile(cfg Config, path string) (control.List, error) {
 	if err != nil {
 		return control.List{}, fmt.Errorf("%s: %w; want a list", path, cause(err))
 	}
-	rel := filepath.Base(path)
-	if abs, err := filepath.Abs(path); err == nil {
-		folder := filepath.Base(filepath.Dir(abs))
-		known := slices.ContainsFunc(cfg.Categories, func(c policy.Category) bool { return c.Name == folder })
-		if known || folder == allowCategory || folder == rpzFolder {
-			rel = folder + "/" + rel
-		}
-	}
 	s := newSinkhole(cfg, "", list.MaxNotes)
 	defer s.cancel()
-	_, detail, err := s.read(dropdir.Reading{
-		Name: rel,
-		Open: func() (io.ReadCloser, error) { return os.Open(path) },
-		Part: func(part string) (io.ReadCloser, error) {
-			beside, err := filepath.Rel(rpzFolder, part)
-			if err != nil || !filepath.IsLocal(beside) {
-				return nil, &fs.PathError{Op: "open", Path: part, Err: fs.ErrNotExist}
-			}
-			return os.Open(filepath.Join(filepath.Dir(path), beside))
-		},
-	})
+	_, detail, err := s.read(readingAt(path, rel))
 	res, _ := detail.(list.Result)
 	for i := range res.Notes {
 		n := &res.Notes[i]
@@ -85,6 +72,39 @@ func OfflineFile(cfg Config, path string) (control.List, error) {
 		l.State = control.StateShadow
 	}
 	return l, nil
+}
+
+// placeOf is where the file at path would lie in a drop folder: in the category
+// that the block has for its folder's name, in allow or rpz where it is called
+// so, else beside the folders.
+func placeOf(cfg Config, path string) (rel string) {
+	rel = filepath.Base(path)
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return rel
+	}
+	folder := filepath.Base(filepath.Dir(abs))
+	known := slices.ContainsFunc(cfg.Categories, func(c policy.Category) bool { return c.Name == folder })
+	if known || folder == allowCategory || folder == rpzFolder {
+		return folder + "/" + rel
+	}
+	return rel
+}
+
+// readingAt is the file at path as if it lay at rel in a drop folder, the parts
+// of a zone beside it.
+func readingAt(path, rel string) dropdir.Reading {
+	return dropdir.Reading{
+		Name: rel,
+		Open: func() (io.ReadCloser, error) { return os.Open(path) },
+		Part: func(part string) (io.ReadCloser, error) {
+			beside, err := filepath.Rel(rpzFolder, part)
+			if err != nil || !filepath.IsLocal(beside) {
+				return nil, &fs.PathError{Op: "open", Path: part, Err: fs.ErrNotExist}
+			}
+			return os.Open(filepath.Join(filepath.Dir(path), beside))
+		},
+	}
 }
 
 // sumOf is the SHA-256 of a file, "" where it cannot be read.
