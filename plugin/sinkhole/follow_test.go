@@ -170,7 +170,7 @@ func TestZones(t *testing.T) {
 		{name: "tcp-only", zone: "www.example CNAME rpz-tcp-only.", ask: "www.example A",
 			want: "NOERROR | TC", count: "zone tcp-only qname"},
 		{name: "tcp-only by TCP", zone: "www.example CNAME rpz-tcp-only.", ask: "www.example A tcp",
-			want: "NOERROR | www.example. 300 IN A 192.0.2.1", asks: "www.example. A"},
+			want: "NOERROR | www.example. 300 IN A 192.0.2.1", asks: "www.example. A", count: "zone passthru qname"},
 		{name: "a client", zone: "24.0.100.51.198.rpz-client-ip CNAME rpz-drop.", ask: "www.example A",
 			want: "nothing", count: "zone drop client-ip"},
 		{name: "servers, by name: from the name to the root, and no further", zone: "ns2.example.rpz-nsdname CNAME .", ask: "www.example A",

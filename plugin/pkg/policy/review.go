@@ -28,7 +28,10 @@ func (p *Policy) decide(q Query, comes bool) Verdict {
 	switch z, waits := p.early(&q, q.Name); {
 	case z.Zone > 0 && waits && comes:
 		return Verdict{}
-	case z.Zone > 0:
+	case z.Zone > 0 && !z.Proven:
+		return z
+	case z.Zone > 0 && !v.Blocks():
+		z.Shadow = v.Shadow
 		return z
 	default:
 		v.ShadowZone = z.ShadowZone
@@ -49,7 +52,9 @@ func (p *Policy) Review(q Query, m *dns.Msg, d Delegations) (v Verdict, at int) 
 	if v = p.decide(q, reveals); v.Blocks() || v.Whole() || !reveals || p == nil {
 		return v, 0
 	}
-	v.ShadowZone = 0 // zones are asked again, with the answer
+	if v.Zone == 0 {
+		v.ShadowZone = 0 // zones are asked again, with the answer
+	}
 	r := review{p: p, q: q, delegations: d, v: v}
 	if !r.chain(m) {
 		r.data(m)
@@ -79,7 +84,7 @@ func (r *review) meet(v Verdict, at int) (last bool) {
 	}
 	switch {
 	case at > 0 && v.Allowed: // exempts itself only
-	case v.Blocks() || v.Whole(), !v.Rule.None() && r.v.Rule.None():
+	case v.Blocks() || v.Whole(), v.decided() && !r.v.decided():
 		r.v, r.at = v, at
 	}
 	r.v.Shadow, r.v.ShadowZone = shadow, shadowZone
@@ -169,11 +174,11 @@ func (r *review) name(text string, t Trigger, at int) (last bool) {
 		return false
 	}
 	v := r.p.act(r.p.find(name, r.q.Type), t, r.q.Stream)
-	if t == SVCB && !v.Allowed {
+	if t == SVCB && !v.Allowed && r.v.Zone == 0 {
 		switch z := r.target(name); {
 		case z.Whole(): // the target passes, and nothing else
 			return false
-		case z.Zone > 0:
+		case z.Zone > 0 && !z.Proven:
 			v = z
 		default:
 			v.ShadowZone = z.ShadowZone

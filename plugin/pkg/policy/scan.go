@@ -50,7 +50,7 @@ func (q *inquiry) judge() Verdict {
 	for i := range q.p.zones {
 		z := &q.p.zones[i]
 		r, ok := z.rules.Addr(rpz.IP, q.addr)
-		if z.holds(r, ok, &q.q, nil) && z.takes(&zv, i+1, r, nil) {
+		if ok && z.takes(&zv, i+1, r, &q.q, nil) {
 			return zv
 		}
 	}

@@ -30,7 +30,7 @@ type sighted struct {
 
 // zones meets what zones say of one step. last: it is the end of the chain.
 func (r *review) zones(s *stage, m *dns.Msg, last bool) bool {
-	if len(r.p.zones) == 0 || s.at > 0 && !r.follows() {
+	if len(r.p.zones) == 0 || r.v.Zone > 0 || s.at > 0 && !r.follows() {
 		return false
 	}
 	if last || !r.follows() {
@@ -45,7 +45,7 @@ func (r *review) rule(s *stage) (v Verdict, at int) {
 	for i := range r.p.zones {
 		z := &r.p.zones[i]
 		rule, at, ok := r.ruleOf(z, s)
-		if ok && z.takes(&v, i+1, rule, s.name) {
+		if ok && z.takes(&v, i+1, rule, &r.q, s.name) {
 			return v, at
 		}
 		if !ok && s.failed && z.rules.Has(rpz.NSIP) && !z.disabled {
@@ -64,14 +64,14 @@ func (r *review) ruleOf(z *zone, s *stage) (rule rpz.Rule, at int, ok bool) {
 			return rule, s.at, true
 		}
 	}
-	if rule, at, ok = z.byPrefix(rpz.IP, s.addrs); z.holds(rule, ok, &r.q, s.name) {
+	if rule, at, ok = z.byPrefix(rpz.IP, s.addrs); ok {
 		return rule, at, true
 	}
 	if !z.byServer || s.exempt || r.delegations == nil {
 		return rule, 0, false
 	}
 	r.serve(s)
-	if rule, ok = z.byServers(s.servers); z.holds(rule, ok, &r.q, s.name) {
+	if rule, ok = z.byServers(s.servers); ok {
 		return rule, s.at, true
 	}
 	if !z.rules.Has(rpz.NSIP) {
@@ -79,15 +79,14 @@ func (r *review) ruleOf(z *zone, s *stage) (rule rpz.Rule, at int, ok bool) {
 	}
 	r.serveAddrs(s)
 	rule, _, ok = z.byPrefix(rpz.NSIP, s.serverAddrs)
-	return rule, s.at, z.holds(rule, ok, &r.q, s.name)
+	return rule, s.at, ok
 }
 
 // target is what zones say of a name that is no question, and leads nowhere.
 func (r *review) target(name []byte) (v Verdict) {
 	for i := range r.p.zones {
 		z := &r.p.zones[i]
-		rule, ok := z.rules.QName(name)
-		if z.holds(rule, ok, &r.q, name) && z.takes(&v, i+1, rule, name) {
+		if rule, ok := z.byName(name); ok && z.takes(&v, i+1, rule, &r.q, name) {
 			v.Trigger = SVCB
 			return v
 		}

@@ -19,7 +19,7 @@ const (
 	Truncate                // over UDP an empty answer with TC; on a stream it is Passthru
 	Passthru                // recorded, and left alone
 	LocalData               // the rule says its answer itself; no category has this action
-	TCPOnly                 // Truncate of a zone's rule; on a stream there is no such rule
+	TCPOnly                 // Truncate of a zone's rule; on a stream it is Passthru
 	Failed                  // SERVFAIL: an address that a zone's NSIP rules look at could not be known
 )
 
@@ -86,6 +86,7 @@ type Verdict struct {
 	Zone       uint16   // whose rule decided, from one in order of precedence; 0: no zone's
 	ZoneRule   rpz.Rule // what decided, where it is a zone's
 	ShadowZone uint16   // the first disabled zone with a rule that would have decided
+	Proven     bool     // the rule is tcp-only and the query came so: no other rule of a zone counts, lists do
 
 	said said // by the rewrites of a list that decides
 }
@@ -96,7 +97,10 @@ func (v Verdict) Blocks() bool { return v.Action != Pass && v.Action != Passthru
 
 // Whole tells whether the query is left alone whole: its name is allowed, or a
 // zone's rule lets it pass. Nothing that the answer reveals is looked at.
-func (v Verdict) Whole() bool { return v.Allowed || v.Zone > 0 && v.Action == Passthru }
+func (v Verdict) Whole() bool { return v.Allowed || v.Zone > 0 && v.Action == Passthru && !v.Proven }
+
+// decided tells whether v is of a rule.
+func (v Verdict) decided() bool { return !v.Rule.None() || v.Zone > 0 }
 
 // Delegations are what the NSDNAME and NSIP triggers of zones look at. It is
 // asked only where a loaded zone has such triggers, and where one could decide.

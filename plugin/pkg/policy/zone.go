@@ -131,8 +131,10 @@ func (z *zone) action(r rpz.Rule, name []byte) Action {
 }
 
 // takes enters a rule into v where it decides, and the zone where it only would.
-// number is the zone's, from one.
-func (z *zone) takes(v *Verdict, number int, r rpz.Rule, name []byte) (decides bool) {
+// number is the zone's, from one. A sender who has come on a stream has proven
+// what a tcp-only rule wants to know; it decides all the same (section 5: the
+// action plays no part in which rule does).
+func (z *zone) takes(v *Verdict, number int, r rpz.Rule, q *Query, name []byte) (decides bool) {
 	if z.disabled {
 		if v.ShadowZone == 0 {
 			v.ShadowZone = uint16(number)
@@ -143,28 +145,17 @@ func (z *zone) takes(v *Verdict, number int, r rpz.Rule, name []byte) (decides b
 	if r.Trigger == rpz.QName {
 		v.Labels = r.Labels
 	}
+	if v.Action == TCPOnly && q.Stream {
+		v.Action, v.Proven = Passthru, true
+	}
 	return true
 }
 
-// holds tells whether there is such a rule for this query: on a stream, whose
-// sender is proven, it is as if there were no rules that only want to know that.
-func (z *zone) holds(r rpz.Rule, ok bool, q *Query, name []byte) bool {
-	if !ok {
-		return false
-	}
-	switch z.action(r, name) {
-	case TCPOnly:
-		return !q.Stream && !z.protects(r, name)
-	case Passthru:
-		return true
-	}
-	return !z.protects(r, name)
-}
-
-// protects tells whether name is a protected one, or below one, and r is on all
-// names: any other rule that covers a protected name is not taken at all.
+// protects tells whether name is a protected one, or below one, and r would
+// block it as it does all names: any other rule that covers a protected name is
+// not taken at all.
 func (z *zone) protects(r rpz.Rule, name []byte) bool {
-	if r.Trigger != rpz.QName || !r.Wild || r.Labels > 0 {
+	if !r.Wild || r.Labels > 0 || z.action(r, name) == Passthru {
 		return false
 	}
 	for _, p := range z.protect {
@@ -178,12 +169,17 @@ func (z *zone) protects(r rpz.Rule, name []byte) bool {
 // early is the zone's rule on who asks, else the one on the name.
 func (z *zone) early(q *Query, name []byte) (r rpz.Rule, ok bool) {
 	if q.Client.IsValid() {
-		if r, ok = z.rules.Addr(rpz.ClientIP, q.Client); z.holds(r, ok, q, name) {
+		if r, ok = z.rules.Addr(rpz.ClientIP, q.Client); ok {
 			return r, true
 		}
 	}
+	return z.byName(name)
+}
+
+// byName is the zone's rule on a name.
+func (z *zone) byName(name []byte) (r rpz.Rule, ok bool) {
 	r, ok = z.rules.QName(name)
-	return r, z.holds(r, ok, q, name)
+	return r, ok && !z.protects(r, name)
 }
 
 // early is the verdict of zones on who asks and on the name. waits tells whether
@@ -191,7 +187,7 @@ func (z *zone) early(q *Query, name []byte) (r rpz.Rule, ok bool) {
 func (p *Policy) early(q *Query, name []byte) (v Verdict, waits bool) {
 	for i := range p.zones {
 		z := &p.zones[i]
-		if r, ok := z.early(q, name); ok && z.takes(&v, i+1, r, name) {
+		if r, ok := z.early(q, name); ok && z.takes(&v, i+1, r, q, name) {
 			return v, waits
 		}
 		waits = waits || !z.disabled && (z.byAddr || z.byServer)
@@ -289,7 +285,9 @@ func (p *Policy) ZoneData(v Verdict) []dns.RR {
 
 // Redirects tells whether v is of a zone all of whose rules the Corefile leads to
 // one name.
-func (p *Policy) Redirects(v Verdict) bool { return v.Zone > 0 && p.zones[v.Zone-1].override == LocalData }
+func (p *Policy) Redirects(v Verdict) bool {
+	return v.Zone > 0 && p.zones[v.Zone-1].override == LocalData
+}
 
 // ZoneSOA is the SOA of the zone whose rule decided; nil where none did, and
 // where it has none. It must not be written to.

@@ -310,13 +310,24 @@ func TestZoneActions(t *testing.T) {
 			ask: "bad.example A", want: "drop by qname bad.example line 1 in zone 1, at once"},
 		{name: "CNAME rpz-tcp-only. asks who is there", zones: `bad.example CNAME rpz-tcp-only.`,
 			ask: "bad.example A", want: "tcp-only by qname bad.example line 1 in zone 1, at once"},
-		{name: "who has come by TCP has said so: it is as if there were no rule", zones: `bad.example CNAME rpz-tcp-only.`,
-			ask: "bad.example A tcp", want: "pass"},
-		{name: "and another rule may hold", zones: `
+		{name: "who has come by TCP has said so, and passes", zones: `bad.example CNAME rpz-tcp-only.`,
+			ask: "bad.example A tcp", want: "passthru by qname bad.example line 1 in zone 1"},
+		{name: "no other rule of a zone counts then", zones: `
 			bad.example CNAME rpz-tcp-only.
+			32.66.2.0.192.rpz-ip CNAME .
 			---
-			bad.example CNAME .`,
-			ask: "bad.example A tcp", want: "nxdomain by qname bad.example line 1 in zone 2, at once"},
+			bad.example CNAME .
+			two.example CNAME .`,
+			ask: "bad.example A tcp", up: "bad.example CNAME two.example.\ntwo.example A 192.0.2.66", want: "passthru by qname bad.example line 1 in zone 1"},
+		{name: "nor further on the way", zones: `
+			two.example CNAME rpz-tcp-only.
+			---
+			three.example CNAME .`,
+			ask: "www.example A tcp", up: "www.example CNAME two.example.\ntwo.example CNAME three.example.", want: "passthru by qname two.example line 1 in zone 1, record 1"},
+		{name: "lists do: a client who is sent to TCP is not let off from them", zones: `32.7.100.51.198.rpz-client-ip CNAME rpz-tcp-only.`, lists: "c2/a.txt: bad.example",
+			ask: "bad.example A from 198.51.100.7 tcp", want: "sinkhole by qname in c2/a.txt, at once"},
+		{name: "also by what the answer reveals", zones: `32.7.100.51.198.rpz-client-ip CNAME rpz-tcp-only.`, lists: "c2/a.txt: bad.example",
+			ask: "www.example A from 198.51.100.7 tcp", up: "www.example CNAME bad.example.", want: "sinkhole by cname in c2/a.txt, record 1"},
 		{name: "records are local data", zones: `bad.example A 192.0.2.1`,
 			ask: "bad.example TXT", want: "local-data by qname bad.example line 1 in zone 1, at once"},
 		{name: "so is a CNAME to anywhere else", zones: `bad.example CNAME garden.example.`,
@@ -670,8 +681,8 @@ func TestZonePolicies(t *testing.T) {
 			ask: "www.example A", ns: "example ns.example 192.0.2.66", want: "pass; zone 1 would"},
 		{name: "passthru is changed too", zones: "--- nxdomain\nbad.example CNAME rpz-passthru.",
 			ask: "bad.example A", want: "nxdomain by qname bad.example line 1 in zone 1, at once"},
-		{name: "tcp-only, by TCP: as if there were no rule", zones: "--- tcp-only\nbad.example CNAME .",
-			ask: "bad.example A tcp", want: "pass"},
+		{name: "tcp-only, by TCP", zones: "--- tcp-only\nbad.example CNAME .",
+			ask: "bad.example A tcp", want: "passthru by qname bad.example line 1 in zone 1"},
 		{name: "who asks for the garden gets there", zones: "--- cname garden.example\n* CNAME .",
 			ask: "garden.example A", want: "passthru by qname * line 1 in zone 1, at once"},
 		{name: "what is below it is led there", zones: "--- cname garden.example\n* CNAME .",

@@ -109,9 +109,6 @@ func (c twinCase) slowZones() string {
 					continue
 				}
 				best := slices.MinFunc(m, beforeMatch) // steps 3, 5, 6 and 7
-				if best.rule.action == "tcp-only" && c.stream {
-					continue
-				}
 				if z.disabled {
 					if shadow == "" {
 						shadow = fmt.Sprintf("; zone %d would", number+1)
@@ -308,9 +305,13 @@ func (c twinCase) quickZones(t *testing.T, p *Policy, row zoneRow) (said string,
 	said = v.Action.String()
 	if v.Zone > 0 {
 		z := c.zones[v.Zone-1]
+		action := v.Action.String()
+		if v.Proven {
+			action = "tcp-only"
+		}
 		at := slices.IndexFunc(z.rules, func(r twinZoneRule) bool {
 			o := v.ZoneRule
-			return r.trigger == o.Trigger && r.action == v.Action.String() && r.prefix == o.Prefix &&
+			return r.trigger == o.Trigger && r.action == action && r.prefix == o.Prefix &&
 				(r.prefix.IsValid() || r.wild == o.Wild && strings.Count("."+r.name, ".") == int(o.Labels))
 		})
 		if at < 0 {
