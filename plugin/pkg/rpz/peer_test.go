@@ -1,15 +1,20 @@
 package rpz
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/miekg/dns"
 )
 
 // hard makes zone files that are right and hard to read.
@@ -171,4 +176,102 @@ func unknownType(data string) string {
 // partsIn opens parts from a folder.
 func partsIn(dir string) ReadOptions {
 	return ReadOptions{Part: func(rel string) (io.ReadCloser, error) { return os.Open(filepath.Join(dir, rel)) }}
+}
+
+// TestNamed asks a zone of wildcards and names here and in BIND the same, of
+// names drawn at random.
+func TestNamed(t *testing.T) {
+	if _, err := exec.LookPath("named"); err != nil {
+		t.Skipf("no named here: %v", err)
+	}
+	d := draw{rand.New(rand.NewPCG(1, 5))}
+	drawn := map[string]bool{}
+	var b strings.Builder
+	b.WriteString("$TTL 60\n@ SOA a. b. 1 2 3 4 5\n NS a.\nloaded.test CNAME .\n")
+	for range 200 {
+		owner := d.name(4, false)
+		if d.IntN(3) == 0 {
+			owner = "*." + d.name(3, false)
+		}
+		if !drawn[owner] { // BIND takes no second CNAME
+			drawn[owner] = true
+			fmt.Fprintf(&b, "%s %s\n", owner, []string{"CNAME .", "CNAME *.", "CNAME rpz-passthru.", "A 192.0.2.1", "CNAME rpz-tcp-only.", "A 192.0.2.2"}[d.IntN(6)])
+		}
+	}
+	z, addr := zoneOf(t, b.String()), startNamed(t, b.String())
+	for range 1000 {
+		name := d.name(5, false)
+		rule, ok := z.QName(wire(t, name))
+		want := rule.Action.String()
+		switch {
+		case !ok || rule.Action == Passthru:
+			want = "A 203.0.113.1"
+		case rule.Action == Data:
+			want = "A " + z.Data(rule)[0].(*dns.A).A.String()
+		}
+		if got := askNamed(t, addr, name); got != want {
+			t.Errorf("%s: BIND says %s, this package %s", name, got, want)
+		}
+	}
+}
+
+// askNamed puts an answer into the words of actions.
+func askNamed(t *testing.T, addr, name string) string {
+	t.Helper()
+	m, err := dns.Exchange(new(dns.Msg).SetQuestion(dns.Fqdn(name), dns.TypeA), addr)
+	switch {
+	case err != nil:
+		return err.Error()
+	case m.Rcode == dns.RcodeNameError:
+		return NXDOMAIN.String()
+	case m.Truncated:
+		return TCPOnly.String()
+	case len(m.Answer) == 0:
+		return NODATA.String()
+	}
+	return "A " + m.Answer[0].(*dns.A).A.String()
+}
+
+// startNamed starts BIND with that policy zone over a root that answers every
+// name.
+func startNamed(t *testing.T, zone string) (addr string) {
+	t.Helper()
+	dir := t.TempDir()
+	socket, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr = socket.LocalAddr().String()
+	socket.Close()
+	_, port, _ := net.SplitHostPort(addr)
+	for name, text := range map[string]string{
+		"zone": zone,
+		"root": "$TTL 60\n. SOA a. b. 1 2 3 4 5\n. NS ns.\nns A 127.0.0.1\n* A 203.0.113.1\n",
+		"conf": `options { listen-on port ` + port + ` { 127.0.0.1; }; listen-on-v6 { none; };
+			pid-file none; session-keyfile none; managed-keys-directory "."; dnssec-validation no; notify no;
+			response-policy { zone "rpz.example"; } recursive-only no qname-wait-recurse no; };
+			controls { }; zone "." { type primary; file "root"; };
+			zone "rpz.example" { type primary; file "zone"; check-names ignore; };`,
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var log bytes.Buffer
+	cmd := exec.Command("named", "-g", "-c", "conf")
+	cmd.Dir, cmd.Stderr = dir, &log
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		if askNamed(t, addr, "loaded.test") == NXDOMAIN.String() { // before, it answers without policy
+			return addr
+		}
+		if time.Now().After(deadline) {
+			cmd.Process.Kill()
+			cmd.Wait()
+			t.Fatalf("BIND does not answer: %s", log.String())
+		}
+	}
 }

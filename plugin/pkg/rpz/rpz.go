@@ -50,10 +50,13 @@
 //
 // # Cost
 //
-// A line goes by as it is read. While it is, 8 to 20 octets a rule remember what
-// came before, to name duplicates by line (seen). Two names are asked of the set
-// for most queries, and no memory (TestAskAllocatesNothing); BenchmarkReadReal has
-// the figures for a million rules.
+// A line goes by as it is read. While it is, 8 to 22 octets a rule remember what
+// came before, to name duplicates by line (seen). QName walks once through the set
+// and allocates nothing (TestAskAllocatesNothing).
+//
+// A million real names, one rule each: Check takes 0.36 s of one core and Read 0.76
+// s; the Zone holds 12.9 octets a rule, and 6.4 where each name has its wildcard
+// beside it (BenchmarkReadReal).
 package rpz
 
 import (

@@ -14,9 +14,8 @@ import (
 // million, and costs a wrong note; what is answered the builder decides, by the
 // names themselves.
 type seen struct {
-	seed  maphash.Seed
-	slots []uint64 // 0: empty; a power of two of them
-	n     int
+	seed maphash.Seed
+	sets [sets]set // by the first bits of a hash
 
 	last  uint64 // the rule of which records came in a row
 	inRow int    // how many
@@ -40,7 +39,13 @@ const (
 	saltRecord = 0xaef17502108ef2d9
 )
 
-func newSeen() *seen { return &seen{seed: maphash.MakeSeed(), slots: make([]uint64, 1<<10)} }
+// sets is how many sets there are.
+const (
+	sets     = 64
+	setShift = 64 - 6
+)
+
+func newSeen() *seen { return &seen{seed: maphash.MakeSeed()} }
 
 // take tells whether a record begins the rule of its trigger; else, whether it
 // adds to it, with why not.
@@ -105,8 +110,19 @@ func longest(p netip.Prefix) int {
 	return p.Bits()
 }
 
+func (s *seen) has(h uint64) bool { return s.sets[h>>setShift].has(max(h, 1)) }
+
+// add tells whether h is new.
+func (s *seen) add(h uint64) bool { return s.sets[h>>setShift].add(max(h, 1)) }
+
+// set is one of many sets of hashes, so that never all of them grow at once.
+type set struct {
+	slots []uint64 // 0: empty; a power of two of them
+	n     int
+}
+
 // slot is where h stands, or would.
-func (s *seen) slot(h uint64) int {
+func (s *set) slot(h uint64) int {
 	i := int(h) & (len(s.slots) - 1)
 	for s.slots[i] != 0 && s.slots[i] != h {
 		i = (i + 1) & (len(s.slots) - 1)
@@ -114,24 +130,27 @@ func (s *seen) slot(h uint64) int {
 	return i
 }
 
-func (s *seen) has(h uint64) bool { return s.slots[s.slot(max(h, 1))] != 0 }
+func (s *set) has(h uint64) bool { return len(s.slots) > 0 && s.slots[s.slot(h)] != 0 }
 
-// add tells whether h is new.
-func (s *seen) add(h uint64) bool {
-	h = max(h, 1)
+func (s *set) add(h uint64) bool {
+	if s.n >= len(s.slots)/4*3 {
+		s.grow()
+	}
 	i := s.slot(h)
 	if s.slots[i] != 0 {
 		return false
 	}
 	s.slots[i] = h
-	if s.n++; s.n > len(s.slots)/4*3 {
-		old := s.slots
-		s.slots = make([]uint64, 2*len(old))
-		for _, h := range old {
-			if h != 0 {
-				s.slots[s.slot(h)] = h
-			}
+	s.n++
+	return true
+}
+
+func (s *set) grow() {
+	old := s.slots
+	s.slots = make([]uint64, max(64, 2*len(old)))
+	for _, h := range old {
+		if h != 0 {
+			s.slots[s.slot(h)] = h
 		}
 	}
-	return true
 }

@@ -91,8 +91,12 @@ func (r *reader) odd(f *found, rel, target []byte) (why string) {
 }
 
 // oldPassthru: before there was rpz-passthru, a rule pointed at its own trigger,
-// with or without the label that says what kind of trigger it is.
+// with or without the label that says what kind of trigger it is. A wildcard
+// target is none: BIND, too, puts the name asked into it first.
 func oldPassthru(target, rel []byte, f *found) bool {
+	if starAt(target, 0) {
+		return false
+	}
 	if string(target) == string(rel) {
 		return true
 	}
