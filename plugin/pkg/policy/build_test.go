@@ -10,6 +10,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/miekg/dns"
+
 	"sinkhole/plugin/pkg/dnsname"
 	"sinkhole/plugin/pkg/list"
 )
@@ -133,9 +135,18 @@ func TestTogether(t *testing.T) {
 }
 
 func TestAllocatesNothing(t *testing.T) {
-	p := build(t, `c2/a.txt: bad.example | @@||ok.bad.example^ | 192.0.2.66 | 2001:db8::/32
+	lists := filesOf(`c2/a.txt: bad.example | @@||ok.bad.example^ | 192.0.2.66 | 2001:db8::/32
+		c2/b.txt: ||cond.example^$dnstype=A,denyallow=x.example | ||rewrite.example^$dnsrewrite=192.0.2.9 | @@||rewrite.example^$dnsrewrite=192.0.2.8
 		malware/b.txt: bad.example
 		allow/o.txt: good.example`)
+	p, err := buildOf(testConfig(), lists)
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed, err := p.Update(t.Context(), append(lists[1:], filesOf("nodata/new.txt: ||fresh.example^$dnstype=A | ||fresh.example^$important")...), nil)
+	if err != nil || len(changed.delta) == 0 {
+		t.Fatal(err)
+	}
 	long := wire(t, strings.Repeat("a.", 117)+"bad.example")
 	m := answerOf(t, "www.example. A", `www.example. CNAME two.example.
 		two.example. CNAME three.example.
@@ -146,11 +157,19 @@ func TestAllocatesNothing(t *testing.T) {
 	https := answerOf(t, "www.example. HTTPS", "www.example. HTTPS 1 cdn.example. alpn=h2 ipv4hint=198.51.100.1 ipv6hint=::1")
 	addresses := answerOf(t, "www.example. A", "www.example. A 198.51.100.1\nwww.example. AAAA 2001:db9::1")
 	bad, ok, good := wire(t, "www.bad.example"), wire(t, "www.ok.bad.example"), wire(t, "www.good.example")
+	cond, rewrite, fresh := wire(t, "www.cond.example"), wire(t, "rewrite.example"), wire(t, "x.fresh.example")
+	hit := p.Decide(Query{Name: bad})
 	for what, f := range map[string]func(){
 		"Decide, listed":           func() { p.Decide(Query{Name: bad}) },
 		"Decide, with exceptions":  func() { p.Decide(Query{Name: ok}) },
 		"Decide, allowed":          func() { p.Decide(Query{Name: good}) },
 		"Decide, deep":             func() { p.Decide(Query{Name: long}) },
+		"Decide, a condition":      func() { p.Decide(Query{Name: cond, Type: dns.TypeA}) },
+		"Decide, a rewrite":        func() { p.Decide(Query{Name: rewrite, Type: dns.TypeA}) },
+		"Decide, beside the index": func() { changed.Decide(Query{Name: bad}) },
+		"Decide, changed ranked":   func() { changed.Decide(Query{Name: fresh, Type: dns.TypeA}) },
+		"Decide, changed deep":     func() { changed.Decide(Query{Name: long}) },
+		"Listed once more":         func() { p.Listed(hit, Query{Name: bad}, nil, 0) },
 		"Review, addresses":        func() { p.Review(q, addresses, nil) },
 		"Review, no answer at all": func() { p.Review(q, nil, nil) },
 	} {

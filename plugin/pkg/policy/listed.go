@@ -22,15 +22,15 @@ func (p *Policy) Listed(v Verdict, q Query, m *dns.Msg, at int) (name []byte, te
 	case v.Trigger == ResponseIP:
 		return nil, p.addrs[v.Rule.addr-1].prefix.String()
 	}
-	name = q.Name
+	of := q.Name
 	var room [dnsname.MaxLen]byte
 	if at > 0 {
-		name, _ = dnsname.Append(room[:0], met(m, at))
+		of, _ = dnsname.Append(room[:0], met(m, at))
 	}
-	for over := dnsname.Labels(name) - int(v.Labels); over > 0; over-- {
-		name = dnsname.Parent(name)
+	for over := dnsname.Labels(of) - int(v.Labels); over > 0; over-- {
+		of = dnsname.Parent(of)
 	}
-	return p.texts.of(name)
+	return p.texts.of(of)
 }
 
 // met is the name in record at that a rule matched.

@@ -1,23 +1,34 @@
-// Package policy turns the rules of all lists into verdicts on names and on what
-// an upstream answer reveals.
+// Package policy turns the rules of all lists and zones into verdicts on names and
+// on what an upstream answer reveals.
 //
 // A Policy is built beside the one in force, never changes, and is asked by any
 // number of goroutines:
 //
-//	p, err := policy.Build(cfg, files)
-//	v := p.Decide(q)          // before anything else is asked
-//	v, at := p.Review(q, m)   // when the answer m is there
+//	p, ok := policy.Resume(cfg, lists, zones, dir)          // what was saved, at once
+//	p, err := policy.Build(ctx, cfg, lists, zones, options) // else all is read
+//	p, err = p.Update(ctx, lists, zones)                    // later: what has changed
+//	v := p.Decide(q)                                        // before anything else is asked
+//	v, at := p.Review(q, m, d)                              // when the answer m is there
 //
 // # Which rule decides
 //
 // An allowed name is left alone whole: Decide says Pass and Allowed, and Review
-// looks at nothing. Else, of all entries that match, the longest name decides,
-// on a tie the category that stands first, then the file's name. An exception
-// (@@) exempts from the rules of its own file. Shadow files take part beside:
-// Verdict.Shadow is the rule of such a file that would have decided. passthru
-// decides like any action, for its name; it blocks nothing, so what the answer
-// reveals is looked at all the same. On a stream truncate is passthru, for there
-// the sender is proven, and that is all it wants to know.
+// looks at nothing. Else the first zone with a rule decides, see zone.go. Else,
+// of all lists that have something to say, the longest name decides, on a tie the
+// category that stands first, then the file's name. Shadow files take part
+// beside: Verdict.Shadow is the rule of such a file that would have decided.
+// passthru decides like any action, for its name; it blocks nothing, so what the
+// answer reveals is looked at all the same. On a stream truncate is passthru, for
+// there the sender is proven, and that is all it wants to know.
+//
+// What a file has to say is settled among its own rules, of which only those
+// count that hold for the question (their clause: types, names not meant):
+//
+//  1. a rewrite, unless an exception from it, or from all rewrites, removes it;
+//     of those that stay the longest name, and all of that name together
+//  2. else nothing, where there is an important exception
+//  3. else the longest of its important rules and of those others from which no
+//     exception exempts; one that reopens exempts from shorter names alone
 //
 // What a question's name passes, Review follows through the answer: the targets
 // of CNAME and DNAME in chain order, then addresses, and the targets and hints
@@ -28,28 +39,50 @@
 // # Layout
 //
 // A name stands in the index once, with the number of its group: the entries
-// that say something about it, as a list without order.
+// that say something about it, as a list without order. Equal sets are one group.
 //
-//	names   index.Set     bad.example → 1, ok.bad.example → 3, …
-//	groups  { rest | file | kinds } by number; rest is the group without this entry
-//	faces   { allow | block | shadow | excepts } twice: for the name, for names below
-//	addrs   { prefix | group | verdict } by number, found by table (bart)
+//	base    index.Set     bad.example → 1, ok.bad.example → 3, …   mapped from a file
+//	delta   map           new.example → 4, gone.example → 0        changed since Build
+//	groups  { rest | file | clause | kinds } by number; rest is the group without this entry
+//	clauses { condition | rewrite } by number
+//	faces   { allow | block | shadow | ranked } twice: for the name, for names below
+//	place   of a file in order of precedence, by the id that groups have of it
+//	addrs   { prefix | group } by number, found by table (bart)
+//	zones   in order of precedence, each with an index of its own
 //
-// Names in the same files in the same way share a group, so groups are few and a
-// value of the index is mostly one octet. Faces are what groups come to: the
-// first file of each sort. Decide looks at the faces of a name's suffixes, from
-// the longest to the shortest; only where one holds an exception does it ask
-// rank, which looks at every entry and is the definition.
+// For c2/a.txt (id 1) with bad.example and @@||ok.bad.example^, and allow/o.txt
+// (id 2) with bad.example:
 //
-// An address is decided when the Policy is built: what is known of its longest
-// listed prefix holds for all addresses that have no longer one.
+//	names   bad.example → 3, ok.bad.example → 2
+//	groups  1 {0|1|0|block} 2 {0|1|0|except} 3 {1|2|0|except}
+//	place   1 → 2, 2 → 1
+//	faces   1 {block 2} 2 {ranked} 3 {allow 1, block 2}
+//
+// Names in the same files in the same way share a group, so groups are few, and
+// whatever hangs on precedence is worked out anew for each Policy. Decide takes
+// the faces of a name's suffixes, from the shortest to the longest; only where one
+// is more than plain entries does it ask rank, which looks at every entry and is
+// the definition. What delta has of a name stands in the place of what base has.
+//
+// # Update and Save
+//
+// Update reads the old and the new version of the files whose hash has changed,
+// and enters the names that they differ in into a copy of delta: one line costs
+// what reading its file costs, whatever the others hold. It bounds itself to 64 Ki
+// names in delta and 256 Ki rules read; beyond that it is a Build.
+//
+// Save leaves two files: the index as it is mapped, and a state with all else but
+// the octets of files. Resume takes them where sum, configuration and files are
+// the same; a few files that have changed it updates.
 //
 // # Cost
 //
-// For 1,000,000 real names 29 octets each, see package index. An unlisted name
-// costs a hash and a probe for each of its suffixes that has as many labels as
-// some listed name. Decide allocates nothing; Review the room for a name where
-// the answer holds names. BenchmarkDecide and BenchmarkBuild have the figures.
+// Measured on two cores of an EPYC with 1,000,000 real names: 11.6 octets a name
+// mapped; 0.55 s of CPU from the packed file to a Policy that is checked and
+// saved, with 28 MB beside what is in force; 2 ms to resume it; 0.1 ms to change a
+// small file beside it, 12 ms beside 10,000 files. Decide takes 80 ns for an
+// unlisted name, 140 with a full delta, and allocates nothing. BenchmarkBuild,
+// BenchmarkUpdate, BenchmarkResume and BenchmarkDecide have the figures.
 package policy
 
 import (

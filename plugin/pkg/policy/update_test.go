@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"sinkhole/plugin/pkg/list"
 )
 
 // edit changes the files in one drawn way, and says how.
@@ -160,16 +162,16 @@ func compareStats(t *testing.T, p, full *Policy) {
 	}
 }
 
+// counting counts how often a file is opened.
+func counting(name string, open list.Source, reads map[string]int) list.Source {
+	return func() (io.ReadCloser, error) { reads[name]++; return open() }
+}
+
 // TestUpdateReadsWhatChanged: and nothing else.
 func TestUpdateReadsWhatChanged(t *testing.T) {
 	reads := map[string]int{}
-	counted := func(f File) File {
-		open, name := f.Open, f.Name+" "+f.SHA256
-		f.Open = func() (io.ReadCloser, error) { reads[name]++; return open() }
-		return f
-	}
 	file := func(name, sum, text string) File {
-		return counted(File{Name: name, SHA256: sum, Open: source(text)})
+		return File{Name: name, SHA256: sum, Open: counting(name+" "+sum, source(text), reads)}
 	}
 	large := file("c2/large.txt", "1", strings.Repeat("large.example\n", 1000))
 	p, err := buildOf(testConfig(), []File{large, file("c2/small.txt", "1", "one.example"), file("c2/gone.txt", "1", "two.example")})
