@@ -19,9 +19,10 @@ const (
 	// maxParts bounds how many files one zone includes.
 	maxParts = 256
 	// maxGenerate bounds the records of one $GENERATE, maxMade those of all in
-	// one file.
+	// one zone, maxMadeText their text in octets.
 	maxGenerate = 1 << 16
 	maxMade     = 1 << 20
+	maxMadeText = 64 << 20
 )
 
 const (
@@ -158,13 +159,16 @@ func (r *reader) generate(args [][]byte) (why string) {
 		return fmt.Sprintf("makes %d records; want at most %d", n, maxGenerate)
 	}
 	if r.made += n; r.made > maxMade {
-		return fmt.Sprintf("over %d records are made in one file", maxMade)
+		return fmt.Sprintf("over %d records are made in one zone", maxMade)
 	}
 	pattern := bytes.Join(args[1:], []byte(" "))
 	for i := from; i <= to && !r.done(); i += step {
 		text, ok := expand(pattern, i)
 		if !ok {
 			return "want ${OFFSET,WIDTH,BASE} with BASE one of d o x X n N"
+		}
+		if r.madeText += len(text); r.madeText > maxMadeText {
+			return "over 64 MiB of records are made in one zone"
 		}
 		if why = r.split(text); why == "" {
 			why = r.record(text)

@@ -89,31 +89,65 @@ type Entry struct {
 // Scan calls emit for every rule that the file holds, in the order of lines: each
 // record of local data is one. Duplicates and what is refused are left out.
 func Scan(file string, open list.Source, o ReadOptions, emit func(Entry)) error {
-	_, err := read(context.Background(), file, open, o, func(r *reader) {
-		r.emit = func(f *found, text []byte) {
-			e := Entry{
-				Trigger: f.trigger, Action: f.action, Wild: f.wild, Name: f.name, Prefix: f.prefix,
-				File: r.at.file, Line: r.at.line, Text: bytes.ReplaceAll(text, []byte("\n"), []byte(" ")),
-			}
-			if f.action == Data {
-				e.Data = dataText(f.record)
-			}
-			emit(e)
+	o = o.filled(file)
+	first := newReader(context.Background(), file, o)
+	first.onlySOA = true
+	first.run(first.untilDone(open)) // what is wrong comes up again
+
+	r := newReader(context.Background(), file, o)
+	if first.wanted != nil {
+		r.apex, r.fixed = first.wanted, true
+	}
+	r.emit = func(f *found, text []byte) {
+		e := Entry{
+			Trigger: f.trigger, Action: f.action, Wild: f.wild, Name: f.name, Prefix: f.prefix,
+			File: r.at.file, Line: r.at.line, Text: bytes.ReplaceAll(text, []byte("\n"), []byte(" ")),
 		}
-	})
-	return err
+		if f.action == Data {
+			e.Data = dataText(f.record)
+		}
+		emit(e)
+	}
+	if err := r.run(open); err != nil {
+		return err
+	}
+	return r.judge()
+}
+
+// untilDone ends the file where nothing that follows matters.
+func (r *reader) untilDone(open list.Source) list.Source {
+	return func() (io.ReadCloser, error) {
+		f, err := open()
+		if err != nil {
+			return nil, err
+		}
+		return &untilDone{f, r}, nil
+	}
+}
+
+type untilDone struct {
+	io.ReadCloser
+	r *reader
+}
+
+func (u *untilDone) Read(p []byte) (int, error) {
+	if u.r.done() {
+		return 0, io.EOF
+	}
+	return u.ReadCloser.Read(p)
 }
 
 // reader is the state of one reading.
 type reader struct {
-	ctx  context.Context
-	file string
-	o    ReadOptions
-	at   *place
-	res  list.Result
-	emit func(f *found, text []byte) // nil: nobody asks
-	err  error                       // it ends the reading
-	left int64                       // octets that may still be read
+	ctx     context.Context
+	file    string
+	o       ReadOptions
+	at      *place
+	res     list.Result
+	emit    func(f *found, text []byte) // nil: nobody asks
+	onlySOA bool                        // read no further than the SOA
+	err     error                       // it ends the reading
+	left    int64                       // octets that may still be read
 
 	apex    []byte // the zone, wire form; nil: not known yet
 	fixed   bool   // an SOA or an earlier reading said so
@@ -133,6 +167,7 @@ type reader struct {
 	outside  int               // records out of the zone
 	records  int               // those that count
 	made     int               // records by $GENERATE
+	madeText int               // octets of them
 
 	found                                         found
 	tok                                           [][]byte
@@ -143,12 +178,7 @@ type reader struct {
 // read reads the file, twice where an SOA comes behind the first rules and names
 // another zone than was thought. prepare is called before each reading.
 func read(ctx context.Context, file string, open list.Source, o ReadOptions, prepare func(*reader)) (*reader, error) {
-	if o.MaxSize <= 0 {
-		o.MaxSize = defaultMaxSize
-	}
-	if o.Name == "" {
-		o.Name = nameOf(file)
-	}
+	o = o.filled(file)
 	r := newReader(ctx, file, o)
 	prepare(r)
 	err := r.run(open)
@@ -179,6 +209,17 @@ func (r *reader) judge() error {
 		return fmt.Errorf("%w %s; want an SOA or $ORIGIN in front that names it", ErrOutside, dnsname.String(r.apex))
 	}
 	return nil
+}
+
+// filled has what is not said.
+func (o ReadOptions) filled(file string) ReadOptions {
+	if o.MaxSize <= 0 {
+		o.MaxSize = defaultMaxSize
+	}
+	if o.Name == "" {
+		o.Name = nameOf(file)
+	}
+	return o
 }
 
 func newReader(ctx context.Context, file string, o ReadOptions) *reader {
@@ -245,7 +286,9 @@ func (r *reader) each(open list.Source) error {
 }
 
 // done: nothing that is still read matters.
-func (r *reader) done() bool { return r.err != nil || r.wanted != nil }
+func (r *reader) done() bool {
+	return r.err != nil || r.wanted != nil || r.onlySOA && r.soa != nil
+}
 
 func (r *reader) refuse(text []byte, why string) {
 	r.res.Note(list.Note{File: r.at.file, Line: r.at.line, Why: why}, firstLine(text))

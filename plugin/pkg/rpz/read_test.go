@@ -264,11 +264,15 @@ func TestGenerate(t *testing.T) {
 			t.Errorf("%s: got %s, want %s", s, got, want)
 		}
 	}
+	res, err := Check("rpz/test.zone", fileOf("a.example CNAME .\n$GENERATE 0-65535 a$.test TXT "+strings.Repeat("${0,200} ", 100)+"\n"), ReadOptions{})
+	if err != nil || res.Refused != 1 || !strings.Contains(res.Notes[0].Why, "64 MiB") {
+		t.Errorf("%v, %d refused; want the text bounded", err, res.Refused)
+	}
 	var b strings.Builder
 	for i := range 18 {
 		fmt.Fprintf(&b, "$GENERATE 0-65535 a$.n%d CNAME .\n", i)
 	}
-	res, err := Check("rpz/test.zone", fileOf(b.String()), ReadOptions{})
+	res, err = Check("rpz/test.zone", fileOf(b.String()), ReadOptions{})
 	if err != nil || res.Entries != maxMade || res.Refused != 2 {
 		t.Errorf("%d entries, %d refused, %v; want %d and the last two lines refused", res.Entries, res.Refused, err, maxMade)
 	}

@@ -44,7 +44,8 @@
 //	file        512 MiB    unpacked, with all parts (ReadOptions.MaxSize)
 //	entry       128 lines  and 64 KiB, with open parentheses (maxLines, maxEntry)
 //	$INCLUDE    256 files  eight deep, inside the folder of zones (maxParts, maxDepth)
-//	$GENERATE   65,536     records each, 1,048,576 in all (maxGenerate, maxMade)
+//	$GENERATE   65,536     records each, 1,048,576 and 64 MiB in all (maxGenerate,
+//	                       maxMade, maxMadeText)
 //	one rule    128        records, and 32 KiB (maxRecords, maxData)
 //	notes       1,000      kept of all that are counted (list.MaxNotes)
 //

@@ -298,7 +298,7 @@ func FuzzRead(f *testing.F) {
 		"$GENERATE 1-3 a$ CNAME .\n$INCLUDE a.inc\n$INCLUDE b.inc x\n$TTL 1w2d\n128.1.zz.rpz-nsip CNAME rpz-passthru\n",
 		"a (\nb CNAME .\nc ) CNAME .\n( d CNAME . )\n\"e\" CNAME .\ne\\.f CNAME .\n\\\n",
 		"a.rpz-nsdname CNAME .\n*.rpz-nsdname CNAME .\n* CNAME .\n@ CNAME .\nrpz-ip CNAME .\n\xef\xbb\xbfx CNAME .\r\n",
-		"late. CNAME .\nx.late. CNAME .\nlate. SOA a. b. 1 2 3 4 5\n", "$", "(", ")", "\"", ";", "@", " ", "\\", "$ORIGIN", "$ORIGIN .\n", ". CNAME .\n",
+		"0 CNAME 0\n0 SOA 0 0 0", "late. CNAME .\nx.late. CNAME .\nlate. SOA a. b. 1 2 3 4 5\n", "$", "(", ")", "\"", ";", "@", " ", "\\", "$ORIGIN", "$ORIGIN .\n", ". CNAME .\n",
 	} {
 		f.Add([]byte(text))
 	}
@@ -307,6 +307,9 @@ func FuzzRead(f *testing.F) {
 		"rpz/b.inc": "$ORIGIN sub\nother A 192.0.2.1\n",
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
+		if bytes.Count(bytes.ToUpper(data), []byte("GENERATE")) > 1 { // a million records take a second
+			return
+		}
 		o := partsOf(parts)
 		z, res, err := Read(context.Background(), "rpz/test.zone", fileOf(string(data)), o)
 		checked, checkErr := Check("rpz/test.zone", fileOf(string(data)), o)
