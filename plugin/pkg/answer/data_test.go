@@ -358,3 +358,54 @@ func TestZoneIsNotWrittenTo(t *testing.T) {
 		t.Errorf("got %s, want %s", second, before)
 	}
 }
+
+// TestReplyOfRewrites: what $dnsrewrite says to answer.
+func TestReplyOfRewrites(t *testing.T) {
+	const soa = "authority bad.example. 60 IN SOA localhost. nobody.invalid. 1 3600 1200 604800 60"
+	p := zonePolicy(t, "filler.invalid CNAME .\n", `||bad.example^$dnsrewrite=192.0.2.9
+||bad.example^$dnsrewrite=NOERROR;TXT;walled
+|lead.example^$dnsrewrite=NOERROR;CNAME;safe.example
+|self.example^$dnsrewrite=self.example
+|nx.example^$dnsrewrite=NXDOMAIN;;
+|refused.example^$dnsrewrite=REFUSED;;
+|empty.example^$dnsrewrite=NOERROR;;`, rpz.Override{})
+	for _, tt := range []struct{ name, ask, up, garden, want string }{
+		{name: "records of the type, with the category's TTL", ask: "www.bad.example. A edns", want: `NOERROR
+			www.bad.example. 60 IN A 192.0.2.9
+			edns0 1232 ede 4 "nxdomain"`},
+		{name: "of another type", ask: "bad.example. TXT", want: `NOERROR
+			bad.example. 60 IN TXT "walled"`},
+		{name: "a type that is not there", ask: "www.bad.example. AAAA edns", want: `NOERROR
+			` + soa + `
+			edns0 1232 ede 15 "nxdomain"`},
+		{name: "ANY has all", ask: "bad.example. ANY", want: `NOERROR
+			bad.example. 60 IN A 192.0.2.9
+			bad.example. 60 IN TXT "walled"`},
+		{name: "behind a CNAME", ask: "ok.example. A", up: "ok.example. 200 IN CNAME bad.example.", want: `NOERROR
+			ok.example. 200 IN CNAME bad.example.
+			bad.example. 60 IN A 192.0.2.9`},
+		{name: "a CNAME is followed", ask: "lead.example. AAAA", garden: "safe.example. 20 IN AAAA 2001:db8::9", want: `NOERROR
+			lead.example. 60 IN CNAME safe.example.
+			safe.example. 20 IN AAAA 2001:db8::9`},
+		{name: "a name that is itself passes", ask: "self.example. A", up: "self.example. 200 IN A 192.0.2.1", want: "upstream's"},
+		{name: "NXDOMAIN", ask: "nx.example. A", want: `NXDOMAIN
+			authority nx.example. 60 IN SOA localhost. nobody.invalid. 1 3600 1200 604800 60`},
+		{name: "REFUSED", ask: "refused.example. A edns", want: `REFUSED
+			edns0 1232 ede 15 "nxdomain"`},
+		{name: "nothing", ask: "empty.example. A", want: `NOERROR
+			authority empty.example. 60 IN SOA localhost. nobody.invalid. 1 3600 1200 604800 60`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			req := question(t, tt.ask)
+			q := policy.Query{Name: wire(t, req.Question[0].Name), Type: req.Question[0].Qtype}
+			got := said(t, p, q, req, upstream(t, req, tt.up), tt.garden)
+			var want []string
+			for line := range strings.Lines(tt.want) {
+				want = append(want, strings.TrimSpace(line))
+			}
+			if got != strings.Join(want, "\n") {
+				t.Errorf("got\n%s\nwant\n%s", got, strings.Join(want, "\n"))
+			}
+		})
+	}
+}

@@ -17,6 +17,29 @@ import (
 	"sinkhole/plugin/pkg/rpz"
 )
 
+// Which rule of the zones decides (draft-vixie-dnsop-dns-rpz-00, section 5):
+//
+//  1. that of the earliest step of the chain, which is the question and the
+//     targets of CNAME and DNAME that follow; only the question where ANY, CNAME
+//     or DNAME was asked for
+//  2. of one step that of the first zone, in the order of the Corefile
+//  3. of one zone and trigger on names the exact one, then that with most labels;
+//     a wildcard covers what is not there, and never its own name (RFC 4592)
+//  4. of one zone client-ip, qname, response-ip, nsdname, nsip, in this order;
+//     addresses of the answer belong to the last step, servers to each
+//  5. of nsdname rules that of the server's name which stands last (RFC 4034,
+//     section 6.1)
+//  6. of rules on addresses the longest prefix, IPv4 counted 96 more
+//  7. of equally long ones the smallest address, IPv4 before IPv6
+//
+// What a rule does plays no part in this, but that a disabled zone is passed
+// over. One rule decides, passthru too.
+//
+// A rule on client or name decides at once, unless a zone before its own has
+// rules on addresses of the answer or on servers: then it waits for the answer,
+// and decides as well where none comes or the answer failed. Put zones without
+// such triggers first and nothing waits.
+
 // zone is a response policy zone in force.
 type zone struct {
 	ZoneFile
