@@ -175,6 +175,23 @@ func TestZoneNamed(t *testing.T) {
 			t.Errorf("%s: zone %q, rule %v", name, z.Name(), ok)
 		}
 	}
+	var many strings.Builder
+	for i := range maxBefore {
+		fmt.Fprintf(&many, "a%d.example.test. CNAME .\n", i)
+	}
+	for n, want := range map[int]string{maxBefore - 1: "late.example", maxBefore: "test"} {
+		lines := strings.SplitAfterN(many.String(), "\n", n+1)
+		text := strings.Join(lines[:n], "") + "late.example. SOA a. b. 1 2 3 4 5\nx.late.example. CNAME .\n"
+		z, _, err := Read(context.Background(), "rpz/test.zone", fileOf(text), ReadOptions{})
+		if z.Name() != want {
+			t.Errorf("an SOA behind %d records: zone %q, %v; want %q", n, z.Name(), err, want)
+		}
+		scanned := 0
+		Scan("rpz/test.zone", fileOf(text), ReadOptions{}, func(Entry) { scanned++ })
+		if rules := z.Stats().Rules[QName]; scanned != rules {
+			t.Errorf("%d rules scanned, %d read", scanned, rules)
+		}
+	}
 	z, _, err := Read(context.Background(), "rpz/test.zone", fileOf("bad.example CNAME ."), ReadOptions{Name: "given.example"})
 	if err != nil || z.Name() != "given.example" {
 		t.Errorf("zone %q, %v; want the name that was given", z.Name(), err)
