@@ -129,6 +129,14 @@ func TestTogether(t *testing.T) {
 				p.Stats()
 			}
 			p.Explain(Query{Name: []byte("\x02ok\x03bad\x07example\x00")})
+			next, err := p.Update(t.Context(), filesOf("c2/a.txt: other.example | ||bad.example^$dnstype=A"), nil)
+			if err != nil {
+				t.Error(err)
+			}
+			next.Decide(Query{Name: []byte("\x02ok\x03bad\x07example\x00")})
+			if err := next.Save(t.TempDir()); err != nil {
+				t.Error(err)
+			}
 		})
 	}
 	wg.Wait()

@@ -129,6 +129,31 @@ func TestUpdateModel(t *testing.T) {
 	}
 }
 
+// FuzzUpdate: edits in any order come to what a full Build comes to.
+func FuzzUpdate(f *testing.F) {
+	f.Add([]byte("\x02\x01\x0b\x05\x00\x09"), uint64(1))
+	f.Add([]byte{}, uint64(2))
+	f.Fuzz(func(t *testing.T, data []byte, seed uint64) {
+		if len(data) > 300 {
+			return
+		}
+		r := rand.New(rand.NewPCG(seed, 1))
+		files := twinFilesOf(data)
+		p, err := buildOf(testConfig(), shuffled(files, r))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 4 {
+			files, _ = edit(files, r)
+			if p, err = p.update(t.Context(), shuffled(files, r), nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		compare(t, p, files)
+		compareRanked(t, p)
+	})
+}
+
 // lose makes a file of p one that cannot be read, or not as it was.
 func lose(p *Policy, r *rand.Rand) {
 	f := &p.files[r.IntN(len(p.files))]
