@@ -81,17 +81,35 @@ const checkEvery = 1024
 // sample; a refusal says which file, and the Policy in force stays. Where o.Dir
 // takes no more, the Policy is built in memory, and Warning says so.
 func Build(ctx context.Context, cfg Config, lists []File, zones []ZoneFile, o Options) (*Policy, error) {
-	p, err := buildIn(ctx, cfg, lists, zones, o)
-	if err == nil || o.Dir == "" || !diskFault(err) || ctx.Err() != nil {
-		return p, err
+	p, err := buildIn(ctx, cfg, lists, o)
+	if o.Dir != "" && diskFault(err) {
+		fault := err
+		if p, err = buildIn(ctx, cfg, lists, Options{}); err == nil {
+			p.options = o
+			p.warn(fault)
+		}
 	}
-	fault := err
-	if p, err = buildIn(ctx, cfg, lists, zones, Options{}); err != nil {
+	if err != nil {
 		return nil, err
 	}
-	p.options = o
-	p.warning = fmt.Sprintf("%s: %v; want room there for what the lists come to; they are in force from memory", o.Dir, fault)
+	if err := p.readZones(ctx, zones, nil); err != nil {
+		return nil, err
+	}
 	return p, nil
+}
+
+// readZones has the zones read, in memory where the disk takes no more.
+func (p *Policy) readZones(ctx context.Context, zones []ZoneFile, old []zone) (err error) {
+	p.zones, err = readZones(ctx, p.config, zones, p.options, old)
+	if p.options.Dir != "" && diskFault(err) {
+		p.warn(err)
+		p.zones, err = readZones(ctx, p.config, zones, Options{}, old)
+	}
+	return err
+}
+
+func (p *Policy) warn(fault error) {
+	p.warning = fmt.Sprintf("%s: %v; want room there for what the lists come to; they are in force from memory", p.options.Dir, fault)
 }
 
 // Warning says what an operator should see to although p is in force; "" for
@@ -121,7 +139,8 @@ func diskFault(err error) bool {
 	return false
 }
 
-func buildIn(ctx context.Context, cfg Config, lists []File, zones []ZoneFile, o Options) (*Policy, error) {
+// buildIn builds all but the zones.
+func buildIn(ctx context.Context, cfg Config, lists []File, o Options) (*Policy, error) {
 	if o.Dir != "" {
 		if err := os.MkdirAll(o.Dir, 0o750); err != nil {
 			return nil, storeError{err}
@@ -136,9 +155,6 @@ func buildIn(ctx context.Context, cfg Config, lists []File, zones []ZoneFile, o 
 	}
 	p, err := b.policy()
 	if err != nil {
-		return nil, err
-	}
-	if p.zones, err = readZones(ctx, cfg, zones, o, nil); err != nil {
 		return nil, err
 	}
 	if err := p.check(b.samples); err != nil {

@@ -263,6 +263,36 @@ func TestSaveThatFails(t *testing.T) {
 	}
 }
 
+// TestZonesOnAFullDisk: they are read into memory, and said to be.
+func TestZonesOnAFullDisk(t *testing.T) {
+	dir := smallDisk(t, 256<<10)
+	var text strings.Builder
+	for i := range 100_000 {
+		fmt.Fprintf(&text, "n%d-%x.example CNAME .\n", i, i*i)
+	}
+	zones := []ZoneFile{{Name: "rpz/1.zone", SHA256: "1", Open: source(text.String())}}
+	built, err := Build(t.Context(), testConfig(), nil, zones, Options{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := Build(t.Context(), testConfig(), nil, nil, Options{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	updated, err := p.Update(t.Context(), nil, zones)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, p := range map[string]*Policy{"built": built, "updated": updated} {
+		if v := p.Decide(Query{Name: wire(t, "n1-1.example")}); v.Zone != 1 {
+			t.Errorf("%s: the zone is not in force", what)
+		}
+		if w := p.Warning(); !strings.Contains(w, "no space left on device; want room there") {
+			t.Errorf("%s: warning %q", what, w)
+		}
+	}
+}
+
 // smallDisk is a folder with so many octets of room.
 func smallDisk(t *testing.T, octets int) string {
 	t.Helper()

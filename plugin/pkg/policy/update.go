@@ -56,10 +56,13 @@ func (p *Policy) update(ctx context.Context, lists []File, zones []ZoneFile) (*P
 	if err != nil {
 		return nil, err
 	}
-	if next.zones, err = readZones(ctx, p.config, zones, p.options, p.zones); err != nil {
+	if err := next.check(u.samples); err != nil {
 		return nil, err
 	}
-	return next, next.check(u.samples)
+	if err := next.readZones(ctx, zones, p.zones); err != nil {
+		return nil, err
+	}
+	return next, nil
 }
 
 // updater is the next Policy while it is made of p.
