@@ -147,7 +147,7 @@ func TestHostileFiles(t *testing.T) {
 func TestHostileMemory(t *testing.T) {
 	// A condition or an answer with what stands around it takes about 500
 	// octets, of which maxModifiers may differ.
-	const lines, most = 200_000, 48 << 20
+	const lines, most = 100_000, 48 << 20
 	for name, line := range map[string]string{
 		"refused lines":       "n%d is no name\n",
 		"passed over lines":   "||n%d.example^$image\n",
