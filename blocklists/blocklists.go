@@ -10,7 +10,7 @@ package blocklists
 import "embed"
 
 // Samples are the files of the folder in its own layout: a folder a category,
-// allow/, and clients/ with a folder a class.
+// allow/, rpz/ for response policy zones, and clients/ with a folder a class.
 //
-//go:embed c2 malware phishing tracking allow clients
+//go:embed c2 malware phishing tracking allow rpz clients
 var Samples embed.FS
