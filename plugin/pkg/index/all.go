@@ -129,8 +129,7 @@ func (d *decoder) decodeName(in []byte) bool {
 		before = s
 	}
 	if i > 0 {
-		t := c.tails[i-1]
-		d.name = append(d.name, c.text[t.at:t.at+t.n]...)
+		d.name = append(d.name, c.tailName(i)...)
 	} else {
 		d.name = append(d.name, 0)
 	}

@@ -30,11 +30,9 @@ type layout struct {
 	pages   int            // power of two
 	page    int            // being collected
 	names   int
-	written int // nodes
 	index   []byte
 	lines   stream
 	data    stream
-	counts  []int
 	scratch scratch
 }
 
@@ -183,7 +181,6 @@ func (l *layout) writeLine(nodes []node, n int) error {
 		}
 		slices.Reverse(s.heads)
 	}
-	l.written += len(nodes)
 	out, offsets, unit := l.scratch.align()
 	if l.data.size+len(out) > MaxData {
 		return ErrLarge
@@ -230,15 +227,14 @@ func (l *layout) appendEntry(out []byte, n *node) ([]byte, byte) {
 	l.names++
 	at := len(out)
 	out, kind := l.coder.writeValue(out, n.value, l.words)
-	w := writer{out: out}
-	l.coder.writeName(&w, l.arena[n.at:n.at+n.size])
+	out = l.coder.writeName(out, l.arena[n.at:n.at+n.size])
 	head := kind << valueAt
 	if n.deeper {
 		head |= deeperBit
 	}
-	size := len(w.out) - at
+	size := len(out) - at
 	if size < longMark {
-		return w.out, head | byte(size)
+		return out, head | byte(size)
 	}
-	return slices.Insert(w.out, at, byte(size), byte(size>>8)), head | longMark
+	return slices.Insert(out, at, byte(size), byte(size>>8)), head | longMark
 }

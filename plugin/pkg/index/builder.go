@@ -35,7 +35,8 @@ type Options struct {
 	// "" keeps all in memory.
 	Dir string
 	// Merge makes one value of two where a name is added more than once, in the
-	// order of adding. With nil the first stays. It is called within Build, too.
+	// order of adding. With nil the first stays. Build calls it, too, and after a
+	// change of keys once more for what it was called for.
 	Merge func(old, new uint32) uint32
 }
 
@@ -48,9 +49,10 @@ type Builder struct {
 	key    key
 	spill  *spill
 	parts  [parts]part
-	recent [recent]uint64
-	first  int // see Set
+	recent [recent]uint64 // by the lowest bits
+	first  int            // see Set
 	root   *uint32
+	begin  [maxLabels]uint8 // of the labels of the name being added
 }
 
 type part struct {
@@ -64,14 +66,16 @@ type part struct {
 func NewBuilder(o Options) *Builder { return newBuilder(o, newKey()) }
 
 func newBuilder(o Options, k key) *Builder {
-	return &Builder{o: o, key: k, spill: &spill{dir: o.Dir}, first: 2}
+	b := &Builder{o: o, key: k, spill: &spill{dir: o.Dir}, first: 2}
+	b.recent[0] = 1 // a hash that has another place: 0 was not met yet
+	return b
 }
 
 // Add gives name a value; any octets may stand in a label. What is no whole wire
 // name is ErrName; other errors come from writing to Options.Dir, and the
 // Builder is then of no more use.
 func (b *Builder) Add(name []byte, value uint32) error {
-	at, count, _ := split(name)
+	_, count, _ := split(name)
 	if count < 0 {
 		return ErrName
 	}
@@ -82,10 +86,14 @@ func (b *Builder) Add(name []byte, value uint32) error {
 		}
 		b.first = count
 	}
+	begin := b.begin[:0]
+	for i := 0; name[i] != 0; i += 1 + int(name[i]) {
+		begin = append(begin, uint8(i))
+	}
 	h, till := b.key.root(), len(name)-1
 	for l := 1; l < count; l++ {
-		from := at.nth(l, name, count)
-		h, till = b.key.mix(h, name[from:till]), from
+		from := int(begin[count-l])
+		h, till = b.key.mix(h, name, from, till), from
 		if l == 1 || b.recent[h%recent] == h {
 			continue
 		}
@@ -94,7 +102,7 @@ func (b *Builder) Add(name []byte, value uint32) error {
 			return err
 		}
 	}
-	return b.put(b.key.mix(h, name[:till]), name, value)
+	return b.put(b.key.mix(h, name, 0, till), name, value)
 }
 
 func (b *Builder) addRoot(value uint32) {
@@ -135,28 +143,25 @@ func (b *Builder) load(arena []byte, i int) (_ []byte, err error) {
 	return append(arena, p.buf...), nil
 }
 
-// Discard forgets what was added; nothing stays behind. After Build it does
-// nothing.
+// Discard forgets what was added and leaves nothing behind. The Builder is as
+// new. After Build there is nothing to discard.
 func (b *Builder) Discard() {
-	if b.spill != nil {
-		b.spill.close()
-	}
-	*b = Builder{}
+	b.spill.close()
+	*b = *newBuilder(b.o, newKey())
 }
 
-// Build makes the Set, with meta kept in it. The Builder is spent.
+// Build makes the Set, with meta kept in it. The Builder is as new afterwards.
 func (b *Builder) Build(meta []byte) (*Set, error) {
 	defer b.Discard()
-	for range tries - 1 {
+	for i := 1; ; i++ {
 		s, err := b.build(meta)
-		if !errors.Is(err, ErrCrowded) {
+		if i == tries || !errors.Is(err, ErrCrowded) {
 			return s, err
 		}
 		if err := b.rekey(); err != nil {
 			return nil, err
 		}
 	}
-	return b.build(meta)
 }
 
 // rekey adds all names again under another key. Those of one name stay in order,
@@ -167,21 +172,28 @@ func (b *Builder) rekey() error {
 	var arena []byte
 	for i := range b.parts {
 		var err error
-		if arena, err = b.load(arena[:0], i); err != nil {
-			n.Discard()
-			return err
+		if arena, err = b.load(arena[:0], i); err == nil {
+			err = n.addAll(arena)
 		}
-		for r := range records(arena, 0) {
-			if r.marker() {
-				continue
-			}
-			if err := n.Add(r.name(arena), r.value(arena)); err != nil {
-				n.Discard()
-				return err
-			}
+		if err != nil {
+			n.spill.close()
+			return err
 		}
 	}
 	b.spill.close()
 	*b = *n
+	return nil
+}
+
+// addAll adds the names of records; their markers come with them.
+func (b *Builder) addAll(arena []byte) error {
+	for r := range records(arena, 0) {
+		if r.marker() {
+			continue
+		}
+		if err := b.Add(r.name(arena), r.value(arena)); err != nil {
+			return err
+		}
+	}
 	return nil
 }

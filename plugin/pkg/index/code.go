@@ -63,12 +63,12 @@ const shortLabels = '-'
 // Words are canonical: their lengths are all that the file holds of them.
 type coder struct {
 	key    key
-	values []uint32             // common ones
-	pairs  [symbols << 6]uint16 // word<<4 | length, by the symbol before and the symbol
-	tail   book                 // 0 is none
-	tails  []tail               // of the words from 1 on
-	text   []byte               // names of the tails
-	slots  [tailSlots]uint16    // hashes of tails: 8 other bits of it, and number; 0 is empty
+	values []uint32          // common ones
+	pairs  [64 << 6]uint16   // word<<4 | length, by the symbol before and the symbol
+	tails  []tail            // the first stands for none
+	text   []byte            // names of the tails
+	slots  [tailSlots]uint16 // hashes of tails: 8 other bits of it, and number; 0 is empty
+	tail   book              // for the way back
 }
 
 const (
@@ -78,9 +78,26 @@ const (
 
 // tail is an end that many names have: com, duckdns.org.
 type tail struct {
+	octets uint64 // of its name without the root, when there are no more than 8
 	at     uint16 // in text
-	n      uint16
-	deeper bool // another tail ends in this one
+	n      uint8  // octets of its name, without the root
+	deeper bool   // another tail ends in this one
+	bits   uint8  // of its word
+	word   uint16
+}
+
+func (c *coder) addTail(name []byte) {
+	t := tail{at: uint16(len(c.text)), n: uint8(len(name) - 1)}
+	if t.n <= 8 {
+		t.octets = few(name[:t.n])
+	}
+	c.tails = append(c.tails, t)
+	c.text = append(c.text, name...)
+}
+
+func (c *coder) tailName(i int) []byte {
+	t := &c.tails[i]
+	return c.text[t.at : int(t.at)+int(t.n)+1]
 }
 
 // book is a prefix code of at most 256 words.
@@ -158,39 +175,50 @@ type hashes [tailLabels]uint64
 // the name that it ends has count.
 func (c *coder) longest(h *hashes, name []byte, at starts, count, level int) (tail, labels int) {
 	for l := 1; l <= min(level, tailLabels); l++ {
-		i := c.find(h[l-1], name[at.nth(l, name, count):])
+		i := c.find(h[l-1], name, at.nth(l, name, count))
 		if i == 0 {
 			break
 		}
-		if tail, labels = i, l; !c.tails[i-1].deeper {
+		if tail, labels = i, l; !c.tails[i].deeper {
 			break
 		}
 	}
 	return tail, labels
 }
 
-// find is the number of a tail, 0 when name is none.
-func (c *coder) find(h uint64, name []byte) int {
-	tag := uint16(h & 0xff00)
+// find is the number of the tail name[from:], 0 when it is none.
+func (c *coder) find(h uint64, name []byte, from int) int {
 	for slot := h >> 54; ; slot++ {
 		i := c.slots[slot%tailSlots]
 		if i == 0 {
 			return 0
 		}
-		if i&0xff00 != tag {
-			continue
-		}
-		t := &c.tails[i&0xff-1]
-		if string(c.text[t.at:t.at+t.n]) == string(name) {
+		if i&0xff00 == uint16(h&0xff00) && c.is(int(i&0xff), name, from) {
 			return int(i & 0xff)
 		}
 	}
+}
+
+// is tells whether the tail is name[from:].
+func (c *coder) is(i int, name []byte, from int) bool {
+	t := &c.tails[i]
+	n := len(name) - 1 - from
+	if n != int(t.n) {
+		return false
+	}
+	if n > 8 || len(name) < 9 {
+		return string(c.tailName(i)) == string(name[from:])
+	}
+	return binary.LittleEndian.Uint64(name[len(name)-9:])>>(64-8*uint(n)) == t.octets
 }
 
 // setWords makes the tables of the lengths.
 func (c *coder) setWords(tails []uint8, pairs *[symbols * symbols]uint8) (err error) {
 	if c.tail, err = newBook(tails); err != nil {
 		return err
+	}
+	for i := range c.tail.bits {
+		c.tails[i].bits, c.tails[i].word = c.tail.bits[i], c.tail.words[i]
 	}
 	for before := range symbols {
 		b, err := newBook(pairs[before*symbols : (before+1)*symbols])
@@ -207,27 +235,24 @@ func (c *coder) setWords(tails []uint8, pairs *[symbols * symbols]uint8) (err er
 // placeTails puts the tails into the slots by their hashes, shorter ones first:
 // only those are found whose own end is one of them.
 func (c *coder) placeTails() {
-	short := make([]int, len(c.tails))
+	short := make([]int, len(c.tails)-1)
 	for i := range short {
-		short[i] = i
+		short[i] = i + 1
 	}
 	slices.SortStableFunc(short, func(a, b int) int { return cmp.Compare(c.tails[a].n, c.tails[b].n) })
 	for _, i := range short {
-		t := c.tails[i]
-		name := c.text[t.at : t.at+t.n]
+		name := c.tailName(i)
 		at, count, _ := split(name)
 		var h hashes
 		c.key.hashes(&h, name, at, count)
 		for l := 1; l < count; l++ {
-			if p := c.find(h[l-1], name[at.nth(l, name, count):]); p > 0 {
-				c.tails[p-1].deeper = true
-			}
+			c.tails[c.find(h[l-1], name, at.nth(l, name, count))].deeper = true
 		}
 		slot := h[count-1] >> 54
 		for c.slots[slot%tailSlots] != 0 {
 			slot++
 		}
-		c.slots[slot%tailSlots] = uint16(h[count-1]&0xff00) | uint16(i+1)
+		c.slots[slot%tailSlots] = uint16(h[count-1]&0xff00) | uint16(i)
 	}
 }
 
@@ -243,18 +268,20 @@ func spares(lengths []uint8) bool {
 	return sum <= 1<<pairBits-spare
 }
 
-// writer collects bits, the first one in the highest bit of an octet.
+// writer collects bits, the first one in the highest bit of an octet. It is a
+// value, so that the room behind out may stay on the stack.
 type writer struct {
 	out  []byte
 	last uint64 // not yet in out
 	n    int    // how many bits, below 8 between calls
 }
 
-func (w *writer) put(word uint64, n int) {
+func (w writer) put(word uint64, n int) writer {
 	w.last, w.n = w.last<<n|word, w.n+n
 	for ; w.n >= 8; w.n -= 8 {
 		w.out = append(w.out, byte(w.last>>(w.n-8)))
 	}
+	return w
 }
 
 // writeValue appends the octets of a value, and says which kind it is. words are
@@ -273,41 +300,36 @@ func (c *coder) writeValue(out []byte, value uint32, words map[uint32]int) ([]by
 }
 
 // writeName appends a name and fills up the last octet.
-func (c *coder) writeName(w *writer, name []byte) {
+func (c *coder) writeName(out, name []byte) []byte {
 	at, count, _ := split(name)
 	var h hashes
 	c.key.hashes(&h, name, at, count)
 	tail, known := c.longest(&h, name, at, count, count)
-	c.tail.put(w, tail)
+	w := writer{out: out}.put(uint64(c.tails[tail].word), int(c.tails[tail].bits))
 	before, from := end, 0
 	for l := count; l > known; l-- {
 		if l < count {
-			before = c.put(w, before, end)
+			w, before = c.writeSymbol(w, before, end), end
 		}
 		label := name[from+1 : from+1+int(name[from])]
 		for _, o := range label {
-			if before = c.put(w, before, int(symbol[o])); before == other {
-				w.put(uint64(o), 8)
+			s := int(symbol[o])
+			w, before = c.writeSymbol(w, before, s), s
+			if s == other {
+				w = w.put(uint64(o), 8)
 			}
 		}
 		from += 1 + len(label)
 	}
 	if w.n > 0 {
-		w.put(0xff>>w.n, 8-w.n)
+		w = w.put(0xff>>w.n, 8-w.n)
 	}
+	return w.out
 }
 
-// put writes a symbol and returns it.
-func (c *coder) put(w *writer, before, s int) int {
+func (c *coder) writeSymbol(w writer, before, s int) writer {
 	p := c.pairs[before<<6|s]
-	w.put(uint64(p>>4), int(p&15))
-	return s
-}
-
-func (b *book) put(w *writer, i int) {
-	if b.bits != nil {
-		w.put(uint64(b.words[i]), int(b.bits[i]))
-	}
+	return w.put(uint64(p>>4), int(p&15))
 }
 
 // append writes the coder for the file, decodeCoder reads it:
@@ -319,12 +341,13 @@ func (b *book) put(w *writer, i int) {
 // Without tails they have no lengths.
 func (c *coder) append(out []byte) []byte {
 	out = binary.LittleEndian.AppendUint16(out, uint16(len(c.values)))
-	out = append(out, byte(len(c.tails)))
+	out = append(out, byte(len(c.tails)-1))
 	for _, v := range c.values {
 		out = binary.LittleEndian.AppendUint32(out, v)
 	}
-	for _, t := range c.tails {
-		out = append(append(out, byte(t.n)), c.text[t.at:t.at+t.n]...)
+	for i := range c.tails[1:] {
+		name := c.tailName(i + 1)
+		out = append(append(out, byte(len(name))), name...)
 	}
 	out = append(out, c.tail.bits...)
 	for before := range symbols {
@@ -347,15 +370,17 @@ func decodeCoder(c *coder, b []byte) error {
 		return part
 	}
 	values, tails := int(binary.LittleEndian.Uint16(take(2))), int(take(1)[0])
+	c.tails = make([]tail, 1, 1+tails)
 	for range min(values, maxValues) {
 		c.values = append(c.values, binary.LittleEndian.Uint32(take(4)))
 	}
 	for range tails {
 		name := take(int(take(1)[0]))
 		_, count, _ := split(name)
-		bad = bad || count < 1 || count > tailLabels
-		c.tails = append(c.tails, tail{at: uint16(len(c.text)), n: uint16(len(name))})
-		c.text = append(c.text, name...)
+		if bad = bad || count < 1 || count > tailLabels; bad {
+			return ErrFormat
+		}
+		c.addTail(name)
 	}
 	var lengths []uint8
 	if tails > 0 {

@@ -2,7 +2,8 @@ package index
 
 import (
 	"encoding/binary"
-	"math"
+
+	"sinkhole/plugin/pkg/dnsname"
 )
 
 // The entries of a sub stand behind each other, and their heads before them in
@@ -24,22 +25,21 @@ const (
 // No name is decoded: the suffix is spelled as its writer would.
 func (s *Set) entry(p, n int, w *Walk) (value uint32, deeper, ok bool) {
 	d := s.data
-	if uint(p-8) >= uint(len(d)) || len(d)-p < dataSlack {
+	if uint(p) >= uint(len(d)) || p < dataSlack || len(d)-p < dataSlack {
 		return 0, false, false
 	}
 	heads := binary.LittleEndian.Uint64(d[p-8:]) // on its way from memory while the name is spelled
-	var name spelling
-	plain := name.spell(&s.coder, w)
+	name, plain := s.coder.spell(w)
 
 	skipped := heads >> (64 - 8*uint(n)) & (longMark * ones)
 	var head byte
 	if n < 8 && (skipped+ones)&((longMark+1)*ones) == 0 {
 		head = byte(heads >> (56 - 8*n))
 		p += int(skipped * ones >> 56)
-	} else if head, p = skip(d, p, n); p < 0 {
-		return 0, false, false
+	} else {
+		head, p = skip(d, p, n)
 	}
-	if len(d)-p < dataSlack {
+	if uint(p+dataSlack) > uint(len(d)) {
 		return 0, false, false
 	}
 	size := int(head & longMark)
@@ -48,14 +48,14 @@ func (s *Set) entry(p, n int, w *Walk) (value uint32, deeper, ok bool) {
 	}
 	value, k := s.decodeValue(head>>valueAt, d[p:])
 	p, size = p+k, size-k
-	if p+size+dataSlack > len(d) {
+	if size < 0 || p+size > len(d) {
 		return 0, false, false
 	}
-	deeper = head&deeperBit != 0
 	if !plain {
-		return value, deeper, size >= 0 && s.same(d[p:p+size], w)
+		var room [maxName]byte
+		return value, head&deeperBit != 0, string(s.writeName(room[:0], w.name[w.from:])) == string(d[p:p+size])
 	}
-	return value, deeper, name.same(d, p, size)
+	return value, head&deeperBit != 0, name.same(d, p+size, size)
 }
 
 // skip goes over n entries, one by one, to the head and the place of the next.
@@ -68,115 +68,79 @@ func skip(d []byte, p, n int) (head byte, at int) {
 		}
 		p--
 		if at += size; p == 0 || len(d)-at < dataSlack {
-			return 0, -1
+			return 0, len(d)
 		}
 	}
 	return d[p-1], at
 }
 
-// spelling is a tail and labels in bits, filled up with ones.
+// spelling is a name in bits, a number of 192 bits of which n are used, the
+// last one lowest. Some 45 characters fit.
 type spelling struct {
-	words [spelledWords + 2]uint64
-	n     int // bits, without those ones
+	high, mid, low uint64
+	n              uint
 }
 
-// spelledWords hold what is not given up, of 64 bits each: some 100 characters.
-const spelledWords = 8
+// add appends k bits, 1 to 63.
+func (t *spelling) add(word uint64, k uint) {
+	t.high = t.high<<(k&63) | t.mid>>((64-k)&63)
+	t.mid = t.mid<<(k&63) | t.low>>((64-k)&63)
+	t.low = t.low<<(k&63) | word
+	t.n += k
+}
 
-// spell writes the suffix of the walk, unless it is one of those that are met
-// seldom: of many labels or long ones, or with other octets. Within a suffix
-// all octets are looked at alike. That of a length counts as end; where one of
-// a label does, too, there are more of them than labels.
-func (t *spelling) spell(c *coder, w *Walk) (plain bool) {
+// spell writes the suffix of the walk as the coder does, unless it is one of
+// those that are met seldom: long ones, of many labels, or with other octets.
+// Behind the first length all octets up to the tail are looked at alike, and a
+// length counts as end. Where an octet of a label does, too, there are more ends
+// than labels.
+func (c *coder) spell(w *Walk) (t spelling, plain bool) {
 	level := int(w.level)
 	if level > 8 || w.wide {
-		return false
+		return t, false
 	}
 	tail, known := c.longest(&w.early, w.name, w.at, 0, level)
-	i, n := 0, uint(0)
-	if c.tail.bits != nil {
-		n = uint(c.tail.bits[tail])
-		t.words[0] = uint64(c.tail.words[tail]) << (64 - n)
+	if known == 0 {
+		return t, false
 	}
+	t.low, t.n = uint64(c.tails[tail].word), uint(c.tails[tail].bits)
 	if known == level {
-		t.fill(i, n)
-		return true
+		return t, true
 	}
-	till := len(w.name) - 1
-	if known > 0 {
-		till = w.at.nth(known, w.name, 0)
-	}
-	text, before, odd := w.name[int(w.from)+1:till], uint(end), uint(0)
-	for ; len(text) >= 4; text = text[4:] {
+	// Four at a time, of which the last may be the tail's: they count for nothing.
+	text, rest := w.name[int(w.from)+1:], w.at.nth(known, w.name, 0)-int(w.from)-1
+	before, odd := uint(end), uint(0)
+	for ; rest > 0 && len(text) >= 4; rest, text = rest-4, text[4:] {
 		a, b, e, f := uint(kind[text[0]]), uint(kind[text[1]]), uint(kind[text[2]]), uint(kind[text[3]])
+		pa, pb := uint(c.pairs[before<<6|a&63]), uint(c.pairs[a&63<<6|b&63])
+		pe, pf := uint(c.pairs[b&63<<6|e&63]), uint(c.pairs[e&63<<6|f&63])
+		before = f & 63
+		if rest < 4 {
+			keepB, keepE := uint(int(1-rest)>>63), uint(int(2-rest)>>63)
+			b, pb, e, pe, f, pf = b&keepB, pb&keepB, e&keepE, pe&keepE, 0, 0
+		}
 		odd += a>>6 + b>>6 + e>>6 + f>>6
-		a, b, e, f = a&63, b&63, e&63, f&63
-		pa, pb := uint64(c.pairs[before<<6|a]), uint64(c.pairs[a<<6|b])
-		pe, pf := uint64(c.pairs[b<<6|e]), uint64(c.pairs[e<<6|f])
-		before = f
 		w1, k1 := pa>>4<<(pb&15)|pb>>4, pa&15+pb&15
 		w2, k2 := pe>>4<<(pf&15)|pf>>4, pe&15+pf&15
-		k := uint(k1 + k2)
-		word := (w1<<(k2&63) | w2) << ((64 - k) & 63)
-		t.words[i] |= word >> (n & 63)
-		t.words[i+1] = word << (64 - n)
-		n += k
-		if i += int(n >> 6); i >= spelledWords {
-			return false
-		}
-		n &= 63
+		t.add(uint64(w1<<(k2&63)|w2), k1+k2)
 	}
-	for _, o := range text {
-		a := uint(kind[o])
-		odd += a >> 6
-		a &= 63
-		p := c.pairs[before<<6|a]
-		before = a
-		k := uint(p & 15)
-		word := uint64(p>>4) << (64 - k)
-		t.words[i] |= word >> (n & 63)
-		t.words[i+1] = word << (64 - n)
-		n += k
-		i += int(n >> 6)
-		n &= 63
-	}
-	t.fill(i, n)
-	return odd == uint(level-known-1)*2
+	return t, odd == uint(level-known-1)*2 && t.n <= 192-8
 }
 
-func (t *spelling) fill(i int, n uint) {
-	t.n = 64*i + int(n)
-	t.words[i] |= math.MaxUint64 >> (n & 63)
-	t.words[i+1] = math.MaxUint64
-}
-
-// same compares with size octets of d from p on.
+// same compares with an entry of size octets that ends at p, filled up with ones.
 func (t *spelling) same(d []byte, p, size int) bool {
-	if (t.n+7)>>3 != size {
+	if fill := -t.n & 7; fill > 0 {
+		t.add(1<<fill-1, fill)
+	}
+	if t.n != 8*uint(size) {
 		return false
 	}
-	b := d[p:]
-	if size <= 16 {
-		x := binary.BigEndian.Uint64(b) ^ t.words[0]
-		y := binary.BigEndian.Uint64(b[8:]) ^ t.words[1]
-		return x>>(64-8*min(uint(size), 8))|y>>(128-8*max(uint(size), 8)) == 0
-	}
-	for i := 0; size > 0; i, size = i+1, size-8 {
-		x := binary.BigEndian.Uint64(b[8*i:]) ^ t.words[i]
-		if x>>(64-8*min(uint(size), 8)) != 0 {
-			return false
-		}
-	}
-	return true
+	b := d[p-24 : p]
+	x := t.low ^ binary.BigEndian.Uint64(b[16:])
+	y := t.mid ^ binary.BigEndian.Uint64(b[8:])
+	z := t.high ^ binary.BigEndian.Uint64(b)
+	return x<<(64-min(t.n, 64))|y<<(128-min(max(t.n, 64), 128))|z<<(192-max(t.n, 128)) == 0
 }
 
-// maxEntry is more than a name of 255 octets takes.
-const maxEntry = 8 + 255*(pairBits+8)/8
-
-// same is for what has no spelling: the entry is written anew.
-func (s *Set) same(entry []byte, w *Walk) bool {
-	var room [maxEntry]byte
-	t := writer{out: room[:0]}
-	s.coder.writeName(&t, w.name[w.from:])
-	return string(t.out) == string(entry)
-}
+// maxName is more than a name of 255 octets takes in an entry.
+const maxName = 8 + dnsname.MaxLen*(pairBits+8)/8

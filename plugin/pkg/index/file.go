@@ -1,6 +1,7 @@
 package index
 
 import (
+	"crypto/rand"
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
@@ -48,7 +49,7 @@ const (
 
 	// dataSlack is what stands before the first entry and behind the last, so
 	// that octets may be read in words. It is part of the data.
-	dataSlack = 16
+	dataSlack = 24
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -240,8 +241,8 @@ func Open(path string) (*Set, error) {
 // entries, and what is small.
 const maxFile = 4 * MaxData
 
-// Keep gives s the name path, in place of what has it. The octets are on disk
-// and so is the name when it returns.
+// Keep gives s the name path, in place of what has it: after it returns the
+// octets and the name are on disk. It is not for two goroutines at once.
 func (s *Set) Keep(path string) error {
 	dir := filepath.Dir(path)
 	name, err := s.save(dir)
@@ -255,19 +256,22 @@ func (s *Set) Keep(path string) error {
 	return syncDir(dir)
 }
 
-// save leaves a file with the octets of s under a new name in dir.
+// save leaves a file with the octets of s under a new name in dir: the file that
+// s is mapped from where it can be given a name, and else a copy.
 func (s *Set) save(dir string) (name string, err error) {
+	if s.file != nil {
+		name := filepath.Join(dir, ".index-"+rand.Text()+".tmp")
+		if s.file.Sync() == nil && link(s.file, name) == nil {
+			s.file.Close()
+			s.file = nil
+			return name, nil
+		}
+	}
 	f, err := os.CreateTemp(dir, ".index-*.tmp")
 	if err != nil {
 		return "", err
 	}
 	defer f.Close()
-	if s.file != nil && s.file.Sync() == nil {
-		os.Remove(f.Name())
-		if link(s.file, f.Name()) == nil {
-			return f.Name(), nil
-		}
-	}
 	_, err = f.Write(s.image)
 	runtime.KeepAlive(s)
 	if err == nil {

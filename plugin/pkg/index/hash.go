@@ -20,24 +20,29 @@ func newKey() (k key) {
 // root is the hash of the root, from which all others grow label by label.
 func (k *key) root() uint64 { return k[0] }
 
-// mix is the hash of a name whose first label is b and whose rest has the hash
-// h. b begins with the length octet, so that no label reads like another of
-// other length. Short labels take one multiplication, as most do.
-func (k *key) mix(h uint64, b []byte) uint64 {
-	switch n := len(b); {
-	case n > 8:
-		for len(b) > 16 {
-			h = fold(binary.LittleEndian.Uint64(b)^h, binary.LittleEndian.Uint64(b[8:])^k[1])
-			b = b[min(16, len(b)-8):]
-		}
-		return fold(binary.LittleEndian.Uint64(b)^h, binary.LittleEndian.Uint64(b[len(b)-8:])^k[1])
-	case n >= 4:
-		lo, hi := binary.LittleEndian.Uint32(b), binary.LittleEndian.Uint32(b[n-4:])
-		return fold((uint64(lo)|uint64(hi)<<32)^h, k[1])
-	case n >= 2:
-		return fold((uint64(b[0])|uint64(b[1])<<8|uint64(b[n-1])<<16)^h, k[1])
+// mix is the hash of a name whose first label, with its length octet, is
+// name[from:till] and whose rest has the hash h. The length is part of the label,
+// so that none reads like another. Up to 16 octets there is no branch that hangs
+// on the length: two words that may overlap, the second only of more than 8.
+func (k *key) mix(h uint64, name []byte, from, till int) uint64 {
+	for ; till-from > 16; from += 16 {
+		h = fold(binary.LittleEndian.Uint64(name[from:])^h, binary.LittleEndian.Uint64(name[from+8:])^k[1])
 	}
-	return h
+	n := till - from
+	if till < 8 {
+		return fold(few(name[from:till])^h, k[1])
+	}
+	last := binary.LittleEndian.Uint64(name[till-8:]) >> (64 - 8*uint(min(n, 8)))
+	first := binary.LittleEndian.Uint64(name[min(from, len(name)-8):])
+	return fold(last^h, first&uint64(int64(8-n)>>63)^k[1])
+}
+
+// few reads up to eight octets as a number.
+func few(b []byte) (x uint64) {
+	for i, o := range b {
+		x |= uint64(o) << (8 * i)
+	}
+	return x
 }
 
 // fold multiplies and brings both halves of the product together.
@@ -51,7 +56,7 @@ func (k *key) hashes(h *hashes, name []byte, at starts, count int) {
 	last, till := k.root(), len(name)-1
 	for l := 1; l <= min(count, tailLabels); l++ {
 		from := at.nth(l, name, count)
-		last, till = k.mix(last, name[from:till]), from
+		last, till = k.mix(last, name, from, till), from
 		h[l-1] = last
 	}
 }

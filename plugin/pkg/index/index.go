@@ -91,12 +91,27 @@ func (w *Walk) Next() bool {
 		w.Value, w.Labels = *s.root, 0
 		return true
 	}
+	h, from := w.hash, int(w.from)
 	for w.level < w.last {
-		w.grow()
+		w.level++
+		till := from
+		from = w.at.nth(int(w.level), w.name, int(w.count))
+		h = s.key.mix(h, w.name, from, till)
+		if w.level <= tailLabels {
+			w.early[w.level-1] = h
+		}
 		if w.level < s.first {
 			continue
 		}
-		value, listed, more := s.probe(w)
+		n, some := s.probe(h)
+		if !some {
+			if w.level > 1 {
+				w.last = w.level
+			}
+			continue
+		}
+		w.hash, w.from = h, uint8(from)
+		value, listed, more := s.compare(w, n)
 		if !more && w.level > 1 {
 			w.last = w.level
 		}
@@ -110,33 +125,30 @@ func (w *Walk) Next() bool {
 	return false
 }
 
-// grow takes one more label into the hash.
-func (w *Walk) grow() {
-	w.level++
-	from := w.at.nth(int(w.level), w.name, int(w.count))
-	w.hash = w.set.key.mix(w.hash, w.name[from:w.from])
-	w.from = uint8(from)
-	if w.level <= tailLabels {
-		w.early[w.level-1] = w.hash
-	}
-}
-
 // Find is the value of exactly this name.
-func (s *Set) Find(name []byte) (uint32, bool) {
+func (s *Set) Find(name []byte) (value uint32, ok bool) {
 	w := s.Walk(name)
 	switch {
 	case w.count == 0:
-		if !w.rooted {
-			return 0, false
+		if w.rooted {
+			return *s.root, true
 		}
-		return *s.root, true
+		return 0, false
 	case w.count < s.first:
 		return 0, false
 	}
-	for w.level < w.count {
-		w.grow()
+	h, till := w.hash, len(name)-1
+	for level := 1; level <= int(w.count); level++ {
+		from := w.at.nth(level, name, int(w.count))
+		h, till = s.key.mix(h, name, from, till), from
+		if level <= tailLabels {
+			w.early[level-1] = h
+		}
 	}
-	value, listed, _ := s.probe(&w)
+	if n, some := s.probe(h); some {
+		w.level, w.from, w.hash = w.count, 0, h
+		value, ok, _ = s.compare(&w, n)
+	}
 	runtime.KeepAlive(s)
-	return value, listed
+	return value, ok
 }

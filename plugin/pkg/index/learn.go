@@ -16,7 +16,7 @@ const (
 
 // learn makes the code for names and values like these.
 func learn(k key, nodes []node, arena []byte) *coder {
-	c := &coder{key: k}
+	c := &coder{key: k, tails: make([]tail, 1)}
 	values, tails := map[uint32]int{}, map[string]int{}
 	for _, n := range nodes {
 		if n.size == 0 {
@@ -31,8 +31,7 @@ func learn(k key, nodes []node, arena []byte) *coder {
 	}
 	c.values = frequent(values, valueUses, maxValues, cmp.Compare[uint32])
 	for _, name := range frequent(tails, tailUses, maxTails, func(a, b string) int { return cmp.Compare(len(a), len(b)) }) {
-		c.tails = append(c.tails, tail{at: uint16(len(c.text)), n: uint16(len(name))})
-		c.text = append(c.text, name...)
+		c.addTail([]byte(name))
 	}
 	c.placeTails()
 	if err := c.setWords(c.learnWords(nodes, arena)); err != nil {
@@ -55,7 +54,7 @@ const prior = 4
 
 // learnWords counts tails and pairs of symbols, and gives words to them.
 func (c *coder) learnWords(nodes []node, arena []byte) (tails []uint8, pairs *[symbols * symbols]uint8) {
-	uses := make([]int, len(c.tails)+1)
+	uses := make([]int, len(c.tails))
 	uses[0] = 1
 	var count [symbols * symbols]int
 	var all [symbols]int
@@ -99,7 +98,7 @@ func (c *coder) learnWords(nodes []node, arena []byte) (tails []uint8, pairs *[s
 		leaveSpare(lengths, weight)
 		copy(pairs[row:], lengths)
 	}
-	if len(c.tails) > 0 {
+	if len(uses) > 1 {
 		tails = huffman(uses, tailBits)
 	}
 	return tails, pairs

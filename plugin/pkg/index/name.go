@@ -2,6 +2,9 @@ package index
 
 import "sinkhole/plugin/pkg/dnsname"
 
+// maxLabels is how many labels a name of 255 octets has at most, beside the root.
+const maxLabels = (dnsname.MaxLen - 1) / 2
+
 // starts says where the last eight labels of a name begin, an octet each: the
 // last label, beside the root, in the lowest one.
 type starts uint64
