@@ -25,6 +25,7 @@ import (
 	"sinkhole/plugin/pkg/dnsname"
 	"sinkhole/plugin/pkg/index"
 	"sinkhole/plugin/pkg/list"
+	"sinkhole/plugin/pkg/rpz"
 	"sinkhole/plugin/pkg/statedir"
 )
 
@@ -37,6 +38,11 @@ const (
 	// indexFile is the name of an index, with the id of its base.
 	indexFile, indexEnd = "names-", ".index"
 
+	// zoneFile is how the names of a zone's files begin. What follows stands for
+	// the version of the zone and for how it was read; the last file to be
+	// written ends in zoneEnd.
+	zoneFile, zoneEnd = "zone-", ".zone"
+
 	// maxState bounds what Resume reads, in octets. Ten thousand files with a
 	// full delta come to 8 MB.
 	maxState = 1 << 30
@@ -48,7 +54,7 @@ const (
 )
 
 // state is what Save writes: all of a Policy but the octets of files, the index,
-// and the zones, which are read again.
+// and what zones come to, which lies beside it.
 type state struct {
 	Key             string // of what changes the reading
 	Base            string
@@ -56,6 +62,7 @@ type state struct {
 	Listed, LeftOut int
 	IDs             int
 	Files           []stateOfFile
+	Zones           []stateOfZone
 	Clause          []stateOfClause
 	Group           []byte // 16 octets each
 	Delta           []byte // 4 octets and a name each
@@ -66,6 +73,11 @@ type stateOfFile struct {
 	ID           uint32
 	Name, SHA256 string
 	Named        string
+	Result       list.Result
+}
+
+type stateOfZone struct {
+	Name, SHA256 string
 	Result       list.Result
 }
 
@@ -123,6 +135,11 @@ func (p *Policy) Save(dir string) error {
 			return fmt.Errorf("index %s: %w", filepath.Join(dir, keep), err)
 		}
 	}
+	for i := range p.zones {
+		if err := p.zones[i].save(dir, p.config); err != nil {
+			return fmt.Errorf("index %s: zone %s: %w", dir, p.zones[i].Name, err)
+		}
+	}
 	s, err := p.state()
 	if err != nil {
 		return err
@@ -132,13 +149,55 @@ func (p *Policy) Save(dir string) error {
 	if err := statedir.WriteFile(filepath.Join(dir, stateFile), all, 0o640); err != nil {
 		return fmt.Errorf("index %s: %w", filepath.Join(dir, stateFile), err)
 	}
-	old, _ := filepath.Glob(filepath.Join(dir, indexFile+"*"+indexEnd))
-	for _, path := range old {
-		if filepath.Base(path) != keep {
-			os.Remove(path)
+	p.sweep(dir)
+	return nil
+}
+
+// sweep removes what an earlier Policy left in dir and this one does not use.
+func (p *Policy) sweep(dir string) {
+	used := map[string]bool{indexFile + p.base.id: true}
+	for i := range p.zones {
+		used[filepath.Base(p.zones[i].path(dir, p.config))] = true
+	}
+	entries, _ := os.ReadDir(dir)
+	for _, e := range entries {
+		stem, _, _ := strings.Cut(e.Name(), ".")
+		ours := strings.HasPrefix(stem, indexFile) || strings.HasPrefix(stem, zoneFile)
+		if ours && !used[stem] {
+			os.Remove(filepath.Join(dir, e.Name()))
 		}
 	}
-	return nil
+}
+
+// path is how the paths of a zone's files in dir begin.
+func (z *zone) path(dir string, cfg Config) string {
+	sum := sha256.Sum256([]byte(readingKey(cfg) + z.Name + "\x00" + z.SHA256))
+	return filepath.Join(dir, zoneFile+hex.EncodeToString(sum[:16]))
+}
+
+// save writes a zone, unless that version of it lies there.
+func (z *zone) save(dir string, cfg Config) error {
+	path := z.path(dir, cfg)
+	if _, err := os.Stat(path + zoneEnd); err == nil || z.SHA256 == "" {
+		return nil
+	}
+	return z.rules.Save(path)
+}
+
+// resumeZones are the zones that lie in dir, of those that were saved. What
+// cannot be taken makes room for another.
+func (s *state) resumeZones(dir string, cfg Config) (zones []zone) {
+	for _, saved := range s.Zones {
+		z := zone{ZoneFile: ZoneFile{Name: saved.Name, SHA256: saved.SHA256}, result: saved.Result}
+		path := z.path(dir, cfg)
+		var err error
+		if z.rules, err = rpz.Open(path); err != nil {
+			os.Remove(path + zoneEnd)
+			continue
+		}
+		zones = append(zones, z)
+	}
+	return zones
 }
 
 // state is p in octets.
@@ -151,6 +210,13 @@ func (p *Policy) state() ([]byte, error) {
 	}
 	for _, f := range p.files {
 		s.Files = append(s.Files, stateOfFile{f.id, f.Name, f.SHA256, f.named, f.result})
+	}
+	for _, z := range p.zones {
+		if z.SHA256 != "" {
+			result := z.result
+			result.Notes = nil
+			s.Zones = append(s.Zones, stateOfZone{z.Name, z.SHA256, result})
+		}
 	}
 	for _, c := range p.clauses[1:] {
 		out, err := stateOf(c)
@@ -217,9 +283,9 @@ func (s stateOfClause) clause() (c clause, err error) {
 	return c, nil
 }
 
-// Resume is the Policy that Save left in dir, with the zones read anew. It is
-// true only where it stands for these very files now, and was read as cfg has
-// them read: where few files have changed since, it is brought up to date.
+// Resume is the Policy that Save left in dir. It is true only where it stands
+// for these very files now, and was read as cfg has them read: where few files
+// have changed since, it is brought up to date.
 // Whatever is broken, foreign or too far behind is as if it were not there.
 func Resume(cfg Config, lists []File, zones []ZoneFile, dir string) (*Policy, bool) {
 	ctx := context.Background()
@@ -277,6 +343,7 @@ func resume(cfg Config, dir string) (*Policy, error) {
 		files[i].shadow = f.Result.Options.Shadow && !files[i].allow
 	}
 	p.arrange(files, s.IDs)
+	p.zones = s.resumeZones(dir, cfg)
 	return p, nil
 }
 

@@ -115,6 +115,68 @@ func TestResumeReadsNothing(t *testing.T) {
 	}
 }
 
+// TestResumeZones: a zone that has not changed is not read, another one is.
+func TestResumeZones(t *testing.T) {
+	dir := t.TempDir()
+	reads := map[string]int{}
+	zones := zonesOf("*.one.example CNAME .\ns.one.example TXT \"said\"\n---\ntwo.example CNAME *.\n32.7.2.0.192.rpz-ip CNAME .")
+	for i := range zones {
+		zones[i].SHA256 = fmt.Sprint(i)
+		zones[i].Open = counting(zones[i].Name, zones[i].Open, reads)
+	}
+	p, err := Build(t.Context(), testConfig(), nil, zones, Options{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Save(dir); err != nil {
+		t.Fatal(err)
+	}
+	says := func(p *Policy) (all string) {
+		for _, name := range []string{"one.example", "x.one.example", "s.one.example", "two.example"} {
+			v := p.Decide(Query{Name: wire(t, name)})
+			all += fmt.Sprintln(name, v.Action, v.Zone)
+		}
+		return all
+	}
+	want, opened := says(p), fmt.Sprint(reads)
+	for _, what := range []string{"as they are", "as they are", "two zones changed places", "one zone changed", "one zone is broken"} {
+		clear(reads)
+		now, wanted := slices.Clone(zones), "map[]"
+		switch what {
+		case "two zones changed places":
+			now[0], now[1] = now[1], now[0]
+		case "one zone changed":
+			now[0].SHA256, wanted = "other", "map[rpz/1.zone:"
+		case "one zone is broken":
+			path := p.zones[0].path(dir, testConfig()) + zoneEnd
+			os.Remove(path)
+			os.WriteFile(path, []byte("broken"), 0o600)
+			wanted = "map[rpz/1.zone:"
+		}
+		again, ok := Resume(testConfig(), nil, now, dir)
+		if !ok {
+			t.Fatalf("%s: not resumed", what)
+		}
+		if got := fmt.Sprint(reads); !strings.HasPrefix(got, wanted) || strings.Contains(got, "2.zone") {
+			t.Errorf("%s: opened %s of %s, want %s", what, got, opened, wanted)
+		}
+		if got := says(again); what != "two zones changed places" && got != want {
+			t.Errorf("%s: got %s, want %s", what, got, want)
+		}
+	}
+	// A zone that is gone takes its files along.
+	if p, err = p.Update(t.Context(), nil, zones[:1]); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Save(dir); err != nil {
+		t.Fatal(err)
+	}
+	left, _ := filepath.Glob(filepath.Join(dir, zoneFile+"*"+zoneEnd))
+	if len(left) != 1 {
+		t.Errorf("left are %q, want the files of one zone", left)
+	}
+}
+
 // TestResumeWhatChanged: the state stands for files of before, and some have
 // changed since; their old versions are gone.
 func TestResumeWhatChanged(t *testing.T) {
