@@ -25,6 +25,7 @@ const (
 	whyNoZone   = "out of the zone %s; want a name in it, or one without the final dot"
 	whyCNAME    = "want one target behind CNAME: . *. rpz-passthru. rpz-drop. rpz-tcp-only. or a name"
 	whyLongName = "the name is over 255 octets with the zone's behind it"
+	whyControl  = `a control octet in a name; want \DDD for it`
 	whyOctets   = `neither ASCII nor UTF-8; want \DDD for other octets`
 
 	passZone      = "records of the zone itself"
@@ -206,6 +207,9 @@ func (r *reader) appendName(dst, t []byte, f *found) (name []byte, why string) {
 		return append(dst, r.at.origin...), ""
 	}
 	for _, c := range t {
+		if c < ' ' || c == 0x7f {
+			return dst, whyControl
+		}
 		if c >= 0x80 {
 			text, err := dnsname.ToASCII(string(t))
 			if err != nil {
@@ -269,8 +273,8 @@ func (r *reader) rule(f *found) (why string) {
 	case r.furniture(f, len(rel) == 1):
 		return ""
 	}
-	if why := r.trigger(f, rel); why != "" || f.guard != "" {
-		return why
+	if r.trigger(f, rel); f.guard != "" {
+		return ""
 	}
 	if why := r.act(f, rel); why != "" || f.pass != "" {
 		return why

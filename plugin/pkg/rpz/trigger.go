@@ -24,8 +24,9 @@ const (
 	warnForm = "not in canonical form; want %s"
 )
 
-// trigger reads the owner of a rule, less the zone's name.
-func (r *reader) trigger(f *found, rel []byte) (why string) {
+// trigger reads the owner of a rule, less the zone's name. What is no address is
+// refused as what can be read: it is a record like any other, and none of ours.
+func (r *reader) trigger(f *found, rel []byte) {
 	last := rel // its last label
 	for len(last) > int(last[0])+2 {
 		last = last[last[0]+1:]
@@ -48,27 +49,19 @@ func (r *reader) trigger(f *found, rel []byte) (why string) {
 		if len(rel) > 2 && rel[0] == 1 && rel[1] == '*' {
 			f.wild, f.name = true, rel[2:]
 		}
-		return ""
+		return
 	}
-	p, why := decode(rel)
-	switch {
-	case why != "" && p.IsValid():
-		f.guard = why
-		return ""
-	case why != "":
-		return why
+	if f.prefix, f.guard = decode(rel); f.guard != "" {
+		return
 	}
-	f.prefix = p
-	if want := encode(p); want != dnsname.String(rel) {
+	if want := encode(f.prefix); want != dnsname.String(rel) {
 		f.warnf(warnForm, want)
 	}
-	return ""
 }
 
 // decode reads an address as an owner spells it: the prefix length, then the
 // words from the last to the first, four in decimal or eight in hexadecimal, zz
-// for a run of zeros (draft, section 4.1). Where it can be read and may not stand,
-// p comes with why.
+// for a run of zeros (draft, section 4.1).
 func decode(name []byte) (p netip.Prefix, why string) {
 	var words [9][]byte
 	n := 0
