@@ -357,7 +357,7 @@ func short(said string) string {
 func TestZoneTwin(t *testing.T) {
 	r := rand.New(rand.NewPCG(9, 53))
 	decided := 0
-	for range 4000 {
+	for range 800 {
 		data := make([]byte, 160)
 		for i := range data {
 			data[i] = byte(r.IntN(256))
@@ -366,8 +366,8 @@ func TestZoneTwin(t *testing.T) {
 			decided++
 		}
 	}
-	if decided < 1000 {
-		t.Errorf("a zone decided in %d of 4000 cases", decided)
+	if decided < 200 {
+		t.Errorf("a zone decided in %d of 800 cases", decided)
 	}
 }
 
