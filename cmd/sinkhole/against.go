@@ -154,27 +154,14 @@ func (c *comparison) ask(trial *sinkhole.Trial, a comparing) (*popularity, error
 		case name == nil:
 			return
 		}
-		p.Names++
-		then, after := trial.Reason(trial.After, name)
-		now, before := trial.Reason(trial.Before, name)
-		if before {
-			p.BlockedBefore++
-		}
-		if after {
-			p.BlockedAfter++
-		}
+		ch, changed := p.count(trial, name)
+		ch.Rank = rank
 		switch {
-		case after && !before:
-			if p.NewlyBlocked++; p.NewlyBlocked <= a.limit {
-				c.Changes = append(c.Changes, changeOf(newlyBlocked, rank, name, then))
-			}
-			if then.Covered {
-				p.NewlyCovered++
-			}
-		case before && !after:
-			if p.NoLongerBlocked++; p.NoLongerBlocked <= a.limit {
-				gone = append(gone, changeOf(noLongerBlocked, rank, name, now))
-			}
+		case !changed:
+		case ch.Change == newlyBlocked && p.NewlyBlocked <= a.limit:
+			c.Changes = append(c.Changes, ch)
+		case ch.Change == noLongerBlocked && p.NoLongerBlocked <= a.limit:
+			gone = append(gone, ch)
 		}
 	})
 	c.Changes = append(c.Changes, gone...)
@@ -184,8 +171,33 @@ func (c *comparison) ask(trial *sinkhole.Trial, a comparing) (*popularity, error
 	return p, err
 }
 
-func changeOf(what string, rank int, name []byte, r sinkhole.Reason) change {
-	return change{Change: what, Rank: rank, Name: dnsname.String(name), Category: r.Category, Action: r.Action, Listed: r.Listed, Covered: r.Covered, File: r.File}
+// count asks both policies for a name.
+func (p *popularity) count(trial *sinkhole.Trial, name []byte) (ch change, changed bool) {
+	now, before := trial.Reason(trial.Before, name)
+	then, after := trial.Reason(trial.After, name)
+	p.Names++
+	if before {
+		p.BlockedBefore++
+	}
+	if after {
+		p.BlockedAfter++
+	}
+	switch {
+	case after && !before:
+		p.NewlyBlocked++
+		if then.Covered {
+			p.NewlyCovered++
+		}
+		return changeOf(newlyBlocked, name, then), true
+	case before && !after:
+		p.NoLongerBlocked++
+		return changeOf(noLongerBlocked, name, now), true
+	}
+	return change{}, false
+}
+
+func changeOf(what string, name []byte, r sinkhole.Reason) change {
+	return change{Change: what, Name: dnsname.String(name), Category: r.Category, Action: r.Action, Listed: r.Listed, Covered: r.Covered, File: r.File}
 }
 
 // popularName reads name, or rank,name as Tranco and Umbrella write it; without a

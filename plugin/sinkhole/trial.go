@@ -36,6 +36,8 @@ type Tried struct {
 	Addresses    int    // entries that are addresses; they are not among the next two
 	New          int    // entries whose name is decided otherwise with the file
 	Gone         int    // entries of the version it replaces, the same
+
+	fresh, old dropdir.Reading // old where it replaces one
 }
 
 // Try reads the drop folder dir, and has the files at paths in their places. What
@@ -80,56 +82,62 @@ func (t *Trial) Close() {
 // change.
 func (t *Trial) put(had []dropdir.Version, paths []string) error {
 	set := slices.Clone(had)
-	old := map[string]*dropdir.Version{}
 	for i, path := range paths {
-		place := t.placeOf(path)
-		l, err := listAt(t.s.cfg, path, place)
+		f, err := t.judge(path, set)
 		if err != nil {
 			return err
 		}
-		f := Tried{List: l, Place: place}
-		if slices.ContainsFunc(t.Files, func(g Tried) bool { return g.Place == f.Place }) {
-			return fmt.Errorf("%s: another file of the arguments has its place, %s; want one", path, f.Place)
-		}
-		at := slices.IndexFunc(set, func(v dropdir.Version) bool { return v.Name == f.Place })
-		if at >= 0 {
-			v := set[at]
-			f.Replaces, old[f.Place] = true, &v
-			f.warnShrunk(t.s.cfg.Shrink, v)
-		}
 		t.Files = append(t.Files, f)
-		if l.State == control.StateRefused {
-			continue
-		}
-		r := readingAt(path, f.Place)
-		v := dropdir.Version{Name: f.Place, Open: r.Open, Part: r.Part, SHA256: fmt.Sprintf("%s %d", l.SHA256, i), Time: time.Now(), Entries: l.Entries}
-		if at >= 0 {
-			set[at] = v
-		} else {
-			set = append(set, v)
-		}
-	}
-	all := t.s.filesOf(set)
-	after, err := t.Before.Update(context.Background(), all.lists, all.zones)
-	if err != nil {
-		return err
-	}
-	t.After = after
-	for i, path := range paths {
-		f := &t.Files[i]
 		if f.State == control.StateRefused {
 			continue
 		}
-		if f.New, f.Addresses, err = t.changes(readingAt(path, f.Place)); err != nil {
+		v := dropdir.Version{Name: f.Place, Open: f.fresh.Open, Part: f.fresh.Part, Time: time.Now(), Entries: f.Entries}
+		v.SHA256 = fmt.Sprintf("%s %d", f.SHA256, i) // with other parts a zone is another, too
+		set = slices.DeleteFunc(set, func(v dropdir.Version) bool { return v.Name == f.Place })
+		set = append(set, v)
+	}
+	slices.SortFunc(set, func(a, b dropdir.Version) int { return strings.Compare(a.Name, b.Name) }) // as the folder has them
+	all := t.s.filesOf(set)
+	var err error
+	if t.After, err = t.Before.Update(context.Background(), all.lists, all.zones); err != nil {
+		return err
+	}
+	for i := range t.Files {
+		if err := t.count(&t.Files[i]); err != nil {
 			return err
-		}
-		if v := old[f.Place]; v != nil {
-			if f.Gone, _, err = t.changes(dropdir.Reading{Name: v.Name, Open: v.Open, Part: v.Part}); err != nil {
-				return err
-			}
 		}
 	}
 	return nil
+}
+
+// judge reads a file as the folder would, in its place among the versions there.
+func (t *Trial) judge(path string, set []dropdir.Version) (f Tried, err error) {
+	f.Place = t.placeOf(path)
+	if slices.ContainsFunc(t.Files, func(g Tried) bool { return g.Place == f.Place }) {
+		return f, fmt.Errorf("%s: another file of the arguments has its place, %s; want one", path, f.Place)
+	}
+	if f.List, err = listAt(t.s.cfg, path, f.Place); err != nil {
+		return f, err
+	}
+	f.fresh = readingAt(path, f.Place)
+	if at := slices.IndexFunc(set, func(v dropdir.Version) bool { return v.Name == f.Place }); at >= 0 {
+		f.Replaces = true
+		f.old = dropdir.Reading{Name: f.Place, Open: set[at].Open, Part: set[at].Part}
+		f.warnShrunk(t.s.cfg.Shrink, set[at])
+	}
+	return f, nil
+}
+
+// count counts what a file changes.
+func (t *Trial) count(f *Tried) (err error) {
+	if f.State == control.StateRefused {
+		return nil
+	}
+	if f.New, f.Addresses, err = t.changes(f.fresh); err != nil || !f.Replaces {
+		return err
+	}
+	f.Gone, _, err = t.changes(f.old)
+	return err
 }
 
 // placeOf is placeOf, also for a category that only a folder of this drop folder
