@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -62,6 +63,99 @@ func TestFormsOfOneList(t *testing.T) {
 			}
 		}
 	}
+}
+
+// realLists are the real lists of all formats, less the million.
+func realLists(t *testing.T) (files []File) {
+	root := filepath.Join("..", "..", "..", "..", "shared", "lists")
+	paths, _ := filepath.Glob(filepath.Join(root, "*", "*"))
+	for i, path := range paths {
+		format, name := filepath.Base(filepath.Dir(path)), filepath.Base(path)
+		if format == "rpz" || strings.HasPrefix(name, "real-million") {
+			continue
+		}
+		folder := []string{"c2", "malware", "nxdomain", "nodata", "parked"}[i%5]
+		if format == "adblock" && strings.Contains(name, "allow") {
+			folder = allowFolder
+		}
+		f := File{Name: folder + "/" + format + "-" + name, SHA256: name, Open: func() (io.ReadCloser, error) { return os.Open(path) }}
+		if _, err := list.Read(f.Name, f.Open, list.ReadOptions{Allow: folder == allowFolder}, func(list.Rule) {}); err == nil {
+			files = append(files, f)
+		}
+	}
+	if len(files) == 0 {
+		t.Skip("no real lists beside the repository")
+	}
+	return files
+}
+
+// TestRealListsChange: real lists that come one after the other, and go and come
+// back, decide like all of them at once, and as all entries have it.
+func TestRealListsChange(t *testing.T) {
+	files := realLists(t)
+	full, err := Build(t.Context(), testConfig(), files, nil, Options{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	p, err := Build(t.Context(), testConfig(), files[:len(files)/2], nil, Options{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := len(files) / 2; i < len(files); i += 12 {
+		n := min(i+12, len(files))
+		without := slices.Concat(files[:i/3], files[i/3+1:n]) // one goes, and is back with the next
+		for _, lists := range [][]File{without, files[:n]} {
+			if p, err = p.Update(t.Context(), lists, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := p.Save(dir); err != nil {
+		t.Fatal(err)
+	}
+	resumed, ok := Resume(testConfig(), files, nil, dir)
+	if !ok {
+		t.Fatal("not resumed")
+	}
+	if p.Stats().Names != full.Stats().Names {
+		t.Errorf("%d names, want %d", p.Stats().Names, full.Stats().Names)
+	}
+	t.Logf("%d lists, %d names, %d of them beside the index", len(files), p.Stats().Names, len(p.delta))
+	asks, names := 0, 0
+	for name := range full.base.names.All() {
+		if names++; names%4 != 0 {
+			continue
+		}
+		below := append([]byte("\x03abc"), name...)
+		if len(below) > dnsname.MaxLen {
+			below = name
+		}
+		for _, q := range []Query{{Name: name, Type: dns.TypeA}, {Name: below, Type: dns.TypeAAAA}} {
+			want := spell(full, full.Decide(q))
+			if got := spell(p, p.Decide(q)); got != want {
+				t.Fatalf("%q: %s after Updates, %s at once", q.Name, got, want)
+			}
+			if got := spell(resumed, resumed.Decide(q)); got != want {
+				t.Fatalf("%q: %s resumed, %s before", q.Name, got, want)
+			}
+			if asks++; asks%50 == 0 {
+				a := asked{q.Name, q.Type}
+				if got, want := p.find(a.name, a.qtype), p.rank(p.hits(nil, a.name), a); got != want {
+					t.Fatalf("%q: %+v on the quick way, %+v by all entries", q.Name, got, want)
+				}
+			}
+		}
+	}
+}
+
+// spell is a verdict in words that mean the same in any Policy.
+func spell(p *Policy, v Verdict) string {
+	said := fmt.Sprint(v.Action, v.Allowed, v.Labels, p.File(v.Rule), p.File(v.Shadow))
+	if v.Action == LocalData {
+		said += fmt.Sprint(p.Data(v))
+	}
+	return said
 }
 
 // million is a million real names, where they stand beside the repository.

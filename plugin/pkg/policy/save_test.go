@@ -9,10 +9,12 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"sinkhole/plugin/pkg/list"
 )
@@ -364,6 +366,34 @@ func smallDisk(t *testing.T, octets int) string {
 	}
 	t.Cleanup(func() { syscall.Unmount(dir, syscall.MNT_DETACH) })
 	return dir
+}
+
+// TestSwapsLeaveNothing: of indexes that were in force once neither a file nor a
+// mapping is left.
+func TestSwapsLeaveNothing(t *testing.T) {
+	dir := t.TempDir()
+	var p *Policy
+	for i := range 50 {
+		p, _ = saved(t, dir, hashed(filesOf(fmt.Sprintf("c2/a.txt: n%d.example", i))))
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 2 {
+		t.Errorf("left in the folder: %v, %v", left, err)
+	}
+	mapped := func() int {
+		maps, err := os.ReadFile("/proc/self/maps")
+		if err != nil {
+			t.Skip("no /proc/self/maps here")
+		}
+		return strings.Count(string(maps), dir)
+	}
+	for end := time.Now().Add(20 * time.Second); mapped() > 1 && time.Now().Before(end); {
+		runtime.GC()
+		time.Sleep(10 * time.Millisecond)
+	}
+	if n := mapped(); n > 1 {
+		t.Errorf("%d indexes are mapped, want that in force", n)
+	}
+	runtime.KeepAlive(p)
 }
 
 // TestStateIsWhole: fields that list.Rewrite gets must be saved too.
