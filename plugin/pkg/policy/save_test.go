@@ -291,6 +291,25 @@ func TestSaveLeavesOneIndex(t *testing.T) {
 	}
 }
 
+// TestSaveOnceMore: also when somebody has emptied the folder.
+func TestSaveOnceMore(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "index")
+	files := hashed(filesOf(savedFiles))
+	p, _ := saved(t, dir, files)
+	for _, what := range []string{"built", "resumed"} {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Save(dir); err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+		var ok bool
+		if p, ok = Resume(testConfig(), files, nil, dir); !ok {
+			t.Fatalf("%s: not resumed", what)
+		}
+	}
+}
+
 // TestSaveThatFails: what was saved before stays, and nothing half-written does.
 func TestSaveThatFails(t *testing.T) {
 	dir := smallDisk(t, 256<<10)

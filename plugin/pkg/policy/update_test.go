@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net/netip"
 	"os"
 	"slices"
 	"strings"
@@ -270,6 +271,45 @@ func TestUpdateOfMuch(t *testing.T) {
 	}
 	if next.changed() < 250 {
 		t.Errorf("%d left over, want them counted", next.changed())
+	}
+}
+
+// TestUpdatePrefixes: few of them share the table, many have a copy; the old
+// Policy stays as it is.
+func TestUpdatePrefixes(t *testing.T) {
+	for _, n := range []int{1, fewPrefixes, fewPrefixes + 1, 250} {
+		var text strings.Builder
+		for i := range n {
+			fmt.Fprintf(&text, "198.51.100.%d\n", i)
+		}
+		some := File{Name: "c2/a.txt", SHA256: "1", Open: source("192.0.2.0/24\n2001:db8::/32")}
+		many := File{Name: "nodata/b.txt", SHA256: "1", Open: source(text.String())}
+		without, err := buildOf(testConfig(), []File{some})
+		if err != nil {
+			t.Fatal(err)
+		}
+		with, err := without.update(t.Context(), []File{some, many}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := with.update(t.Context(), []File{some}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for what, tt := range map[string]struct {
+			p      *Policy
+			listed int
+		}{"before": {without, 0}, "with": {with, n}, "again without": {again, 0}} {
+			listed := 0
+			for i := range 256 {
+				if tt.p.address(netip.AddrFrom4([4]byte{198, 51, 100, byte(i)}), Query{}).Action == NODATA {
+					listed++
+				}
+			}
+			if listed != tt.listed || tt.p.Stats().Addresses != tt.listed+2 || !tt.p.address(netip.MustParseAddr("192.0.2.1"), Query{}).Blocks() {
+				t.Errorf("%d prefixes, %s: %d listed, %d counted; want %d", n, what, listed, tt.p.Stats().Addresses, tt.listed)
+			}
+		}
 	}
 }
 
