@@ -98,7 +98,7 @@ func slowModifiers(text string) (s slowSays) {
 				} else {
 					*list = append(*list, strings.ToUpper(t))
 				}
-				if !slices.Contains([]string{"A", "AAAA", "CNAME", "HTTPS", "TXT", "MX"}, (*list)[len(*list)-1]) {
+				if dns.StringToType[(*list)[len(*list)-1]] == dns.TypeNone {
 					s.wrong = true
 				}
 			}
@@ -179,9 +179,7 @@ func (s slowSays) around(rule string, except bool) string {
 	}
 	var conds []string
 	sorted := func(list []string, mark string) string {
-		// in the order of the types' numbers
-		order := []string{"A", "CNAME", "MX", "TXT", "AAAA", "HTTPS"}
-		slices.SortFunc(list, func(a, b string) int { return slices.Index(order, a) - slices.Index(order, b) })
+		slices.SortFunc(list, func(a, b string) int { return int(dns.StringToType[a]) - int(dns.StringToType[b]) })
 		return mark + strings.Join(slices.Compact(list), "|"+mark)
 	}
 	switch {
