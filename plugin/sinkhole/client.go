@@ -25,6 +25,7 @@ import (
 type client struct {
 	dns.ResponseWriter
 	lists *Sinkhole
+	known *known
 	next  plugin.Handler
 	ctx   context.Context
 	req   *dns.Msg

@@ -1,6 +1,7 @@
 package sinkhole
 
 import (
+	"math"
 	"net/netip"
 	"sync"
 	"time"
@@ -34,8 +35,7 @@ type delegations struct {
 	begun time.Time
 	asked int
 
-	inside, apex []byte // between the two there is no other zone
-	servers      map[string][][]byte
+	inside, apex []byte   // between the two there is no other zone
 	unasked      []string // servers found whose addresses nobody has asked for
 	addrs        map[string]addresses
 }
@@ -51,45 +51,61 @@ func (d *delegations) NS(name []byte) (servers [][]byte) {
 	if d.inside != nil && dnsname.Under(d.inside, name) && dnsname.Under(name, d.apex) && len(name) > len(d.apex) {
 		return nil
 	}
-	servers, ok := d.servers[string(name)]
-	if ok || !d.may(1) {
-		return servers
+	l, ok := d.c.known.get(keyNS+string(name), d.now())
+	if !ok {
+		if !d.may(1) {
+			return nil
+		}
+		l = d.learnServers(name)
 	}
-	if d.servers == nil {
-		d.servers = map[string][][]byte{}
-		d.addrs = map[string]addresses{}
+	if l.apex != nil {
+		d.inside, d.apex = name, l.apex
 	}
-	servers = d.serversOf(name)
-	d.servers[string(name)] = servers
-	for _, s := range servers {
-		if _, known := d.addrs[string(s)]; !known {
+	for _, s := range l.servers {
+		if _, met := d.addrs[string(s)]; !met {
+			if d.addrs == nil {
+				d.addrs = map[string]addresses{}
+			}
 			d.addrs[string(s)] = addresses{}
 			d.unasked = append(d.unasked, string(s))
 		}
 	}
-	return servers
+	return l.servers
 }
 
-func (d *delegations) serversOf(name []byte) (servers [][]byte) {
+// What is known stands under one of these and the name.
+const (
+	keyNS    = "ns "
+	keyAddrs = "addrs "
+)
+
+// learnServers asks for the servers of the zone that name is the apex of.
+func (d *delegations) learnServers(name []byte) (l learnt) {
 	m := d.c.ask(askedServers, dns.Fqdn(dnsname.String(name)), dns.TypeNS)
 	if m == nil || m.Rcode != dns.RcodeSuccess && m.Rcode != dns.RcodeNameError {
-		return nil
+		return l
 	}
+	ttl := uint32(math.MaxUint32)
 	for _, rr := range m.Answer {
+		ttl = min(ttl, rr.Header().Ttl)
 		ns, ok := rr.(*dns.NS)
 		if !ok || string(wireOf(rr.Header().Name)) != string(name) {
 			continue
 		}
 		if s := wireOf(ns.Ns); s != nil {
-			servers = append(servers, s)
+			l.servers = append(l.servers, s)
 		}
 	}
 	for _, rr := range m.Ns { // the zone that says there are none, or no such name
-		if apex := wireOf(rr.Header().Name); rr.Header().Rrtype == dns.TypeSOA && len(m.Answer) == 0 && dnsname.Under(name, apex) {
-			d.inside, d.apex = name, apex
+		apex := wireOf(rr.Header().Name)
+		if rr.Header().Rrtype == dns.TypeSOA && len(m.Answer) == 0 && apex != nil && dnsname.Under(name, apex) {
+			l.apex, ttl = apex, min(ttl, rr.Header().Ttl)
 		}
 	}
-	return servers
+	if l.servers != nil || l.apex != nil {
+		d.c.known.learn(keyNS+string(name), l, ttl, d.now())
+	}
+	return l
 }
 
 // Addrs implements policy.Delegations. The first time it asks for the addresses of
@@ -103,40 +119,49 @@ func (d *delegations) Addrs(server []byte) (addrs []netip.Addr, ok bool) {
 	return a.all, a.known
 }
 
-// addressesOf asks for the addresses of servers.
+// addressesOf finds the addresses of servers, and asks for those that are not
+// known.
 func (d *delegations) addressesOf(servers []string) {
 	var (
 		asks  sync.WaitGroup
 		mu    sync.Mutex
 		room  = make(chan struct{}, askAtOnce)
 		types = [...]uint16{dns.TypeA, dns.TypeAAAA}
+		ask   []string
+		ttls  = map[string]uint32{} // of what is asked for
 	)
-	for i, s := range servers {
-		if !d.may(len(types)) {
-			servers = servers[:i]
-			break
-		}
-		d.addrs[s] = addresses{known: true}
-	}
 	for _, s := range servers {
+		if l, ok := d.c.known.get(keyAddrs+s, d.now()); ok {
+			d.addrs[s] = l.addrs
+		} else if d.may(len(types)) {
+			d.addrs[s], ttls[s] = addresses{known: true}, math.MaxUint32
+			ask = append(ask, s)
+		}
+	}
+	for _, s := range ask {
 		for _, qtype := range types {
 			room <- struct{}{}
 			asks.Go(func() {
 				defer func() { <-room }()
-				found := d.ofType(s, qtype)
+				found, ttl := d.ofType(s, qtype)
 				mu.Lock()
 				defer mu.Unlock()
 				a := d.addrs[s]
-				d.addrs[s] = addresses{append(a.all, found.all...), a.known && found.known}
+				d.addrs[s], ttls[s] = addresses{append(a.all, found.all...), a.known && found.known}, min(ttls[s], ttl)
 			})
 		}
 	}
 	asks.Wait()
+	for _, s := range ask {
+		if d.addrs[s].known {
+			d.c.known.learn(keyAddrs+s, learnt{addrs: d.addrs[s]}, ttls[s], d.now())
+		}
+	}
 }
 
 // ofType asks for the addresses of a server in one family. A fault of those below
 // is no answer.
-func (d *delegations) ofType(server string, qtype uint16) (found addresses) {
+func (d *delegations) ofType(server string, qtype uint16) (found addresses, ttl uint32) {
 	defer func() {
 		if recover() != nil {
 			bugs.Inc()
@@ -145,10 +170,11 @@ func (d *delegations) ofType(server string, qtype uint16) (found addresses) {
 	}()
 	m := d.c.ask(askedAddress, dns.Fqdn(dnsname.String([]byte(server))), qtype)
 	if m == nil || m.Rcode != dns.RcodeSuccess && m.Rcode != dns.RcodeNameError {
-		return addresses{}
+		return addresses{}, 0
 	}
-	found.known = true
-	for _, rr := range m.Answer {
+	found.known, ttl = true, math.MaxUint32
+	for _, rr := range append(m.Answer[:len(m.Answer):len(m.Answer)], m.Ns...) {
+		ttl = min(ttl, rr.Header().Ttl)
 		switch rr := rr.(type) {
 		case *dns.A:
 			found.add(rr.A)
@@ -156,7 +182,7 @@ func (d *delegations) ofType(server string, qtype uint16) (found addresses) {
 			found.add(rr.AAAA)
 		}
 	}
-	return found
+	return found, ttl
 }
 
 func (a *addresses) add(ip []byte) {
@@ -167,15 +193,20 @@ func (a *addresses) add(ip []byte) {
 
 // may tells whether so many more questions are within bounds, and counts them.
 func (d *delegations) may(questions int) bool {
-	if d.begun.IsZero() {
-		d.begun = time.Now()
-	}
-	if d.asked+questions > maxOwnQuestions || time.Since(d.begun) > ownQuestionsFor {
+	if d.asked+questions > maxOwnQuestions || time.Since(d.now()) > ownQuestionsFor {
 		outOfBounds.Inc()
 		return false
 	}
 	d.asked += questions
 	return true
+}
+
+// now is when the servers were first asked for.
+func (d *delegations) now() time.Time {
+	if d.begun.IsZero() {
+		d.begun = time.Now()
+	}
+	return d.begun
 }
 
 // wireOf is a name of an answer in wire form, nil for what is none.

@@ -13,6 +13,7 @@ import (
 type Handler struct {
 	Next  plugin.Handler
 	lists *Sinkhole
+	known known // by what stands below in this block
 }
 
 // Name implements plugin.Handler.
@@ -30,7 +31,7 @@ func (h *Handler) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg
 	if !asks(r) || src != nil && src.OptedOut {
 		return plugin.NextOrFailure(pluginName, h.Next, ctx, w, r)
 	}
-	c := &client{ResponseWriter: w, lists: h.lists, next: h.Next, ctx: ctx, req: r, src: src}
+	c := &client{ResponseWriter: w, lists: h.lists, known: &h.known, next: h.Next, ctx: ctx, req: r, src: src}
 	reply, what := c.decide()
 	switch what {
 	case answered:
