@@ -36,7 +36,7 @@ func (f *Folder) apply(ctx context.Context, now time.Time, h haste) error {
 		f.applyAgain = time.Now().Add(walkEvery)
 		return nil
 	}
-	f.promote(changed)
+	f.promote()
 	return nil
 }
 
@@ -93,10 +93,10 @@ func (f *Folder) put(ctx context.Context, set []Version) (err error) {
 }
 
 // promote notes that what was accepted is in force.
-func (f *Folder) promote(changed bool) {
+func (f *Folder) promote() {
 	f.applied = true
-	f.unsaved = f.unsaved || changed
 	for name, e := range f.entries {
+		f.unsaved = f.unsaved || e.lost || e.gone || e.next != nil
 		e.lost = false
 		if e.gone {
 			delete(f.entries, name)

@@ -31,23 +31,36 @@ const (
 type notices struct {
 	events <-chan fsnotify.Event
 	errors <-chan error
+	again  func() notices // where there is nobody, tries to find one; nil: nobody is wanted
 }
+
+func (n notices) none() bool { return n.events == nil && n.errors == nil }
 
 // Run follows the folder until ctx ends.
 func (f *Folder) Run(ctx context.Context) error {
-	var n notices
-	w, err := fsnotify.NewWatcher()
-	if err == nil {
-		defer w.Close()
-		n = notices{w.Events, w.Errors}
+	var w *fsnotify.Watcher
+	defer func() {
+		if w != nil {
+			w.Close()
+		}
+	}()
+	var watcher func() notices
+	watcher = func() notices {
+		var err error
+		if w, err = fsnotify.NewWatcher(); err != nil { // a limit of the kernel, which may be lifted
+			f.watchWith(nil, err)
+			return notices{again: watcher}
+		}
+		f.watchWith(w.Add, nil)
+		return notices{events: w.Events, errors: w.Errors}
 	}
+	return f.follow(ctx, watcher())
+}
+
+func (f *Folder) watchWith(watch func(dir string) error, err error) {
 	f.look.Lock()
-	f.watch, f.watchErr = nil, err
-	if err == nil {
-		f.watch = w.Add
-	}
-	f.look.Unlock()
-	return f.follow(ctx, n)
+	defer f.look.Unlock()
+	f.watch, f.watchErr = watch, err
 }
 
 // follow looks when something was noticed, when a file has rested, and every
@@ -73,6 +86,9 @@ func (f *Folder) follow(ctx context.Context, n notices) error {
 			}
 			noticed = open
 		case <-timer.C:
+			if n.none() && n.again != nil {
+				n = n.again()
+			}
 			due, free = f.next(ctx)
 			timer.Reset(time.Until(due))
 		}

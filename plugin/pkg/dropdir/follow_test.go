@@ -3,6 +3,7 @@ package dropdir
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -35,7 +36,7 @@ func (s *stage) soon(want map[string]string) {
 	poll(s.t, func() bool {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		return fmt.Sprint(s.inForce) == fmt.Sprint(want)
+		return maps.Equal(s.inForce, want)
 	})
 	s.want(want)
 }

@@ -187,30 +187,6 @@ func TestNoPermission(t *testing.T) {
 	must(t, os.Chmod(s.dir, 0o755))
 }
 
-// A full disk is a file system of one page; where none can be mounted, the test
-// says so.
-func TestFullDisk(t *testing.T) {
-	s := newStage(t)
-	must(t, os.Mkdir(s.o.State, 0o700))
-	if err := unix.Mount("none", s.o.State, "tmpfs", 0, "size=16k"); err != nil {
-		t.Skipf("no file system can be mounted here: %v; want root", err)
-	}
-	defer unix.Unmount(s.o.State, 0)
-	full := filepath.Join(s.o.State, "full")
-	must(t, os.WriteFile(full, make([]byte, 12<<10), 0o600))
-	s.write("malware/a.txt", "one\n")
-	s.start()
-	s.want(map[string]string{"malware/a.txt": "one\n"})
-	s.wantWarning("last good versions cannot be kept: no space left on device")
-	if entries, _ := filepath.Glob(filepath.Join(s.o.State, ".tmp-*")); len(entries) > 0 {
-		t.Errorf("half-written files are left: %q", entries)
-	}
-	must(t, os.Remove(full))
-	s.f.stateAgain = s.f.stateAgain.Add(-walkEvery)
-	s.glance()
-	s.wantWarning("")
-}
-
 // TestTimeThatWasSetBack: a file of the same size that was given the time of the
 // one before is another one all the same.
 func TestTimeThatWasSetBack(t *testing.T) {
