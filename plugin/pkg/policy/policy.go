@@ -141,34 +141,38 @@ type Query struct {
 // find looks up the suffixes of a name and takes what their faces say. The
 // verdict lacks what act adds.
 func (p *Policy) find(name []byte, qtype uint16) (v Verdict) {
+	var s sight
 	if len(p.delta) > 0 {
-		return p.findBoth(name, qtype)
-	}
-	var labels uint8
-	for w := p.base.names.Walk(name); w.Next(); {
-		if labels == 0 {
-			labels = uint8(dnsname.Labels(name))
+		for w := p.walk(name); w.next(); {
+			if p.take(&s, w.group, w.labels, w.labels == w.count) {
+				return p.findRanked(asked{name, qtype})
+			}
 		}
-		if p.take(&v, w.Value, w.Labels, w.Labels == labels) {
-			return p.findRanked(asked{name, qtype})
+	} else {
+		var labels uint8
+		for w := p.base.names.Walk(name); w.Next(); {
+			if labels == 0 {
+				labels = uint8(dnsname.Labels(name))
+			}
+			if p.take(&s, w.Value, w.Labels, w.Labels == labels) {
+				return p.findRanked(asked{name, qtype})
+			}
 		}
 	}
+	v.Allowed, v.Labels, v.Rule.file, v.Shadow.file = s.allowed, s.labels, s.rule, s.shadow
 	return v
 }
 
-// findBoth is find where there is a delta.
-func (p *Policy) findBoth(name []byte, qtype uint16) (v Verdict) {
-	for w := p.walk(name); w.next(); {
-		if p.take(&v, w.group, w.labels, w.labels == w.count) {
-			return p.findRanked(asked{name, qtype})
-		}
-	}
-	return v
+// sight is what has been seen of a name, in the words of faces.
+type sight struct {
+	rule, shadow uint32
+	labels       uint8 // of rule
+	allowed      bool
 }
 
 // take enters what a suffix says, shorter ones having been taken before. It
 // tells where only rank can say what comes out.
-func (p *Policy) take(v *Verdict, group uint32, labels uint8, own bool) (ranked bool) {
+func (p *Policy) take(s *sight, group uint32, labels uint8, own bool) (ranked bool) {
 	f := &p.faces[group].below
 	if own {
 		f = &p.faces[group].own
@@ -177,15 +181,15 @@ func (p *Policy) take(v *Verdict, group uint32, labels uint8, own bool) (ranked 
 	case f.ranked:
 		return true
 	case f.allow != 0:
-		*v = Verdict{Allowed: true, Labels: labels, Rule: RuleID{file: f.allow}}
-	case v.Allowed:
+		*s = sight{rule: f.allow, labels: labels, allowed: true}
+	case s.allowed:
 	case f.block != 0: // takes the place of all that is shorter
-		*v = Verdict{Labels: labels, Rule: RuleID{file: f.block}}
-		if f.shadow != 0 && f.shadow < f.block {
-			v.Shadow = RuleID{file: f.shadow}
+		*s = sight{rule: f.block, labels: labels}
+		if f.shadow < f.block {
+			s.shadow = f.shadow
 		}
 	case f.shadow != 0:
-		v.Shadow = RuleID{file: f.shadow}
+		s.shadow = f.shadow
 	}
 	return false
 }
