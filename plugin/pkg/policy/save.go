@@ -153,7 +153,8 @@ func (p *Policy) Save(dir string) error {
 	return nil
 }
 
-// sweep removes what an earlier Policy left in dir and this one does not use.
+// sweep removes what an earlier Policy left in dir and this one does not use, and
+// what a process that was killed had not finished.
 func (p *Policy) sweep(dir string) {
 	used := map[string]bool{indexFile + p.base.id: true}
 	for i := range p.zones {
@@ -163,7 +164,8 @@ func (p *Policy) sweep(dir string) {
 	for _, e := range entries {
 		stem, _, _ := strings.Cut(e.Name(), ".")
 		ours := strings.HasPrefix(stem, indexFile) || strings.HasPrefix(stem, zoneFile)
-		if ours && !used[stem] {
+		half := strings.HasPrefix(e.Name(), ".") && (strings.HasSuffix(e.Name(), ".tmp") || strings.HasPrefix(e.Name(), ".tmp-"))
+		if half || ours && !used[stem] {
 			os.Remove(filepath.Join(dir, e.Name()))
 		}
 	}

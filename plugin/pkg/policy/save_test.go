@@ -280,6 +280,11 @@ func TestResumeOtherCategories(t *testing.T) {
 func TestSaveLeavesOneIndex(t *testing.T) {
 	dir := t.TempDir()
 	for i := range 3 {
+		for _, half := range []string{".index-X.tmp", ".tmp-1", ".zone-0.zone.tmp"} { // of a process that was killed
+			if err := os.WriteFile(filepath.Join(dir, half), []byte("half"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
 		files := hashed(filesOf(fmt.Sprintf("c2/a.txt: n%d.example", i)))
 		saved(t, dir, files)
 		if left, _ := os.ReadDir(dir); len(left) != 2 {
