@@ -33,6 +33,17 @@ var lists = map[string]string{
 	"talkative/names.txt": "talkative.example\n",
 }
 
+// zone has rules on names that no test of lists asks for.
+const zone = `@ SOA localhost. nobody. 1 3600 600 86400 60
+data.zone.example A 192.0.2.8
+data.zone.example TXT "some text"
+lead.zone.example CNAME garden.example.
+*.wild.zone.example CNAME *.garden.example.
+nx.zone.example CNAME .
+32.200.2.0.192.rpz-ip CNAME *.garden.example.
+32.201.2.0.192.rpz-ip A 192.0.2.8
+`
+
 var talk = strings.Repeat("much to say ", 100)
 
 func testPolicy(t testing.TB) *policy.Policy {
@@ -47,7 +58,7 @@ func testPolicy(t testing.TB) *policy.Policy {
 	court.EDE, court.EDEText, court.TTL = 16, "order of 2026", 3600
 	silent.CodeOnly = true
 	talkative.EDEText = talk
-	cfg := policy.Config{Categories: []policy.Category{both, v4, court, silent, talkative}}
+	cfg := policy.Config{Categories: []policy.Category{both, v4, court, silent, talkative}, Default: category("", policy.Sinkhole)}
 	for _, word := range []string{"nxdomain", "nodata", "refused", "drop", "truncate", "passthru"} {
 		action, _ := policy.ParseAction(word)
 		cfg.Categories = append(cfg.Categories, category(word, action))
@@ -58,7 +69,10 @@ func testPolicy(t testing.TB) *policy.Policy {
 			return io.NopCloser(bytes.NewBufferString(text)), nil
 		}})
 	}
-	p, err := policy.Build(context.Background(), cfg, files, nil, policy.Options{})
+	zones := []policy.ZoneFile{{Name: "rpz/a.zone", Open: func() (io.ReadCloser, error) {
+		return io.NopCloser(bytes.NewBufferString(zone)), nil
+	}}}
+	p, err := policy.Build(context.Background(), cfg, files, zones, policy.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,20 +148,20 @@ func wire(t testing.TB, text string) []byte {
 	return name
 }
 
-// ask is what plugin sinkhole does with a query. What a CNAME of ours leads to
-// does not exist.
+// ask is what plugin sinkhole does with a query. What a CNAME of ours leads to is
+// answered as the query is.
 func ask(t testing.TB, p *policy.Policy, req *dns.Msg, up *dns.Msg, stream bool) (m *dns.Msg, drop bool) {
 	t.Helper()
 	q := policy.Query{Name: wire(t, req.Question[0].Name), Type: req.Question[0].Qtype, Stream: stream}
-	v, at := p.Decide(q), 0
+	v, at, of := p.Decide(q), 0, up
 	if !v.Blocks() {
 		v, at = p.Review(q, up, nil)
 	} else {
-		up = nil
+		of = nil
 	}
-	m, follow, drop := Reply(req, p, v, up, at, stream)
+	m, follow, drop := Reply(req, p, v, of, at, stream)
 	if follow != "" {
-		Join(m, req, nil, stream)
+		Join(m, req, up, stream)
 	}
 	return m, drop
 }

@@ -91,12 +91,15 @@ func TestReplyWithoutVerdict(t *testing.T) {
 // long as the client takes, and is for this client.
 func FuzzReply(f *testing.F) {
 	for _, up := range []string{"ok.example. 1 IN CNAME bad.example.", chainTo(5, "bad.example."), "ok.example. 1 IN A 192.0.2.66",
+		"ok.example. 1 IN CNAME x.wild.zone.example.", "ok.example. 1 IN A 192.0.2.200", "ok.example. 1 IN A 192.0.2.201",
 		"ok.example. 1 IN DNAME nx.example.", "ok.example. 1 IN HTTPS 1 bad.example. ipv4hint=192.0.2.66", "ok.example. 1 IN CNAME ok.example."} {
 		wire, err := upstream(f, question(f, "ok.example. A"), up).Pack()
 		if err != nil {
 			f.Fatal(err)
 		}
 		f.Add(uint16(dns.TypeA), uint16(512), byte(0), "ok.example.", wire)
+		f.Add(uint16(dns.TypeANY), uint16(512), byte(9), "a.wild.zone.example.", wire)
+		f.Add(uint16(dns.TypeTXT), uint16(512), byte(11), "data.zone.example.", wire)
 		f.Add(uint16(dns.TypeHTTPS), uint16(4096), byte(7), `a\000b.TALKATIVE.example.`, wire)
 	}
 	p := testPolicy(f)
@@ -138,7 +141,7 @@ func FuzzReply(f *testing.F) {
 		if err != nil || string(got) != string(wireName) {
 			t.Fatalf("the question is %q, want %q", got, wireName)
 		}
-		if (back.IsEdns0() != nil) != (req.IsEdns0() != nil) || binary.BigEndian.Uint16(reply[10:]) > 1 {
+		if (back.IsEdns0() != nil) != (req.IsEdns0() != nil) || binary.BigEndian.Uint16(reply[10:]) > 2 {
 			t.Fatalf("EDNS %v for %v", back.IsEdns0(), req.IsEdns0())
 		}
 	})
