@@ -32,11 +32,17 @@ func setup(c *caddy.Controller) error {
 	if err != nil {
 		return plugin.Error(pluginName, err)
 	}
+	secrets, err := cfg.secrets()
+	if err != nil {
+		return plugin.Error(pluginName, err)
+	}
 	g, err := generationOf(c, cfg)
 	if err != nil {
 		return plugin.Error(pluginName, err)
 	}
-	dnsserver.GetConfig(c).AddPlugin(g.handler())
+	config := dnsserver.GetConfig(c)
+	config.TsigSecret = secrets // a primary may sign a NOTIFY
+	config.AddPlugin(g.handler())
 	return nil
 }
 

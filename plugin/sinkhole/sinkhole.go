@@ -28,6 +28,7 @@ import (
 
 	"sinkhole/plugin/pkg/dnsname"
 	"sinkhole/plugin/pkg/dropdir"
+	"sinkhole/plugin/pkg/feed"
 	"sinkhole/plugin/pkg/list"
 	"sinkhole/plugin/pkg/policy"
 )
@@ -53,6 +54,7 @@ type Sinkhole struct {
 	ctx     context.Context // ends with the lists
 	cancel  context.CancelFunc
 	follows sync.WaitGroup
+	feeds   []*feed.Feed // zones that are fetched into the folder
 }
 
 // kept is where in the state something that belongs to the lists in dir lies. Each
@@ -90,6 +92,7 @@ func open(cfg Config, state string) (*Sinkhole, error) {
 	log.Infof("%d names and %d prefixes of %d lists in force, after %s",
 		figures.Names, figures.Addresses, len(figures.Files), time.Since(begun).Round(time.Millisecond))
 	s.follows.Go(func() { s.folder.Run(s.ctx) })
+	s.followFeeds(state)
 	return s, nil
 }
 

@@ -51,6 +51,7 @@ func (g *generation) handler(config *dnsserver.Config) plugin.Plugin {
 func (g *generation) Start() error {
 	for _, h := range g.blocks {
 		h.chaos = h.config.Handler("chaos") != nil
+		h.feeds, _ = h.config.Handler("sinkhole").(follower)
 	}
 	if dir := g.shared.cfg.Classes; dir != "" {
 		state := option.State(g.c)

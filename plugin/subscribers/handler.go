@@ -2,6 +2,7 @@ package subscribers
 
 import (
 	"context"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -19,17 +20,32 @@ type Handler struct {
 	Next plugin.Handler
 
 	config *dnsserver.Config
-	chaos  bool // the block answers CHAOS names
+	chaos  bool     // the block answers CHAOS names
+	feeds  follower // nil: the block follows no zone
+}
+
+// follower is who follows zones of other servers: plugin sinkhole.
+type follower interface {
+	// Notify takes a NOTIFY (RFC 1996) of a primary of such a zone, and gives the
+	// answer; nil: it is none. signed is what came of its TSIG.
+	Notify(from netip.Addr, r *dns.Msg, signed error) *dns.Msg
 }
 
 // Name implements plugin.Handler.
 func (h *Handler) Name() string { return pluginName }
 
-// ServeDNS lets a recursive question of a subscriber in, and sees to its reply.
+// ServeDNS lets a recursive question of a subscriber in, and sees to its reply. A
+// NOTIFY of a primary is no question, and its sender need be no subscriber.
 func (h *Handler) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error) {
 	v := &visit{ResponseWriter: w, asked: r}
 	v.tellSource(ctx)
 	defer h.flush(v)
+	if r.Opcode == dns.OpcodeNotify && h.feeds != nil {
+		if m := h.feeds.Notify(v.source.Addr.Addr(), r, w.TsigStatus()); m != nil {
+			v.written = true
+			return dns.RcodeSuccess, w.WriteMsg(m)
+		}
+	}
 	verdict := query.Judge(r, h.served.Has(v.source.Addr.Addr()))
 	if verdict == query.Class && h.chaos && chaosName(r.Question[0]) {
 		verdict = query.Pass

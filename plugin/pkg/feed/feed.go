@@ -60,6 +60,11 @@ type Primary struct {
 
 func (p Primary) String() string { return p.Addr.String() }
 
+// at: the primary has this address, whatever link it is on.
+func (p Primary) at(a netip.Addr) bool {
+	return p.Addr.Addr().WithZone("") == a.Unmap().WithZone("")
+}
+
 // Options say what is fetched, and whereto.
 type Options struct {
 	Zone      string    // in lower case, without its final dot
@@ -132,6 +137,7 @@ type Feed struct {
 	mu     sync.Mutex
 	status Status
 	soa    *dns.SOA // of the file; nil: there is none
+	talk   *talk    // the last; nil: none yet
 }
 
 const defaultMaxSize = 512 << 20 // octets
@@ -153,6 +159,7 @@ func New(o Options) *Feed {
 
 // Run follows the zone until ctx ends.
 func (f *Feed) Run(ctx context.Context) error {
+	defer context.AfterFunc(ctx, f.hangUp)()
 	sweep(f.o.File, time.Now())
 	f.recall()
 	failures, first := 0, Primary{}
@@ -202,9 +209,7 @@ func (f *Feed) Notify(from netip.Addr, soa *dns.SOA) bool {
 }
 
 func (f *Feed) primaryAt(from netip.Addr) (Primary, bool) {
-	i := slices.IndexFunc(f.o.Primaries, func(p Primary) bool {
-		return p.Addr.Addr().WithZone("") == from.Unmap().WithZone("")
-	})
+	i := slices.IndexFunc(f.o.Primaries, func(p Primary) bool { return p.at(from) })
 	if i < 0 {
 		return Primary{}, false
 	}
@@ -222,17 +227,15 @@ func (f *Feed) known(soa *dns.SOA) bool {
 // Zone is the zone's name, in lower case, without its final dot.
 func (f *Feed) Zone() string { return f.o.Zone }
 
-// Keys are those of the primaries at an address, in the order of the primaries.
-func (f *Feed) Keys(from netip.Addr) (keys []Key) {
-	for _, p := range f.o.Primaries {
-		if p.KeyFile == "" || p.Addr.Addr().WithZone("") != from.Unmap().WithZone("") {
-			continue
+// Shares: a primary at this address has this key, of this algorithm, from us.
+func (f *Feed) Shares(from netip.Addr, name, algorithm string) bool {
+	return slices.ContainsFunc(f.o.Primaries, func(p Primary) bool {
+		if p.KeyFile == "" || !p.at(from) {
+			return false
 		}
-		if k, _, err := ReadKey(p.KeyFile); err == nil {
-			keys = append(keys, k)
-		}
-	}
-	return keys
+		k, _, err := ReadKey(p.KeyFile)
+		return err == nil && k.Name == dns.CanonicalName(name) && k.Algorithm == dns.CanonicalName(algorithm)
+	})
 }
 
 // Status is how the feed stands.

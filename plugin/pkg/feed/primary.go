@@ -41,7 +41,7 @@ type talk struct {
 // limits are the bounds above, but in tests.
 type limits struct{ dial, message, transfer, gap time.Duration }
 
-// dial connects to a primary; the connection ends with ctx.
+// dial connects to a primary, unless ctx ends before.
 func dial(ctx context.Context, p Primary, zone string, l limits, max int64) (*talk, error) {
 	t := &talk{zone: zone, times: l, left: max, until: time.Now().Add(l.transfer)}
 	if p.KeyFile != "" { // read anew each time: a key may change without us

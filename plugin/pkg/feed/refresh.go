@@ -43,7 +43,6 @@ func (f *Feed) try(ctx context.Context, p Primary) (got, error) {
 		return got{}, err
 	}
 	defer t.close()
-	defer context.AfterFunc(ctx, t.close)()
 	soa, err := t.soa()
 	if err != nil {
 		return got{}, err
@@ -67,7 +66,6 @@ func (f *Feed) try(ctx context.Context, p Primary) (got, error) {
 		return got{}, err
 	}
 	defer whole.close()
-	defer context.AfterFunc(ctx, whole.close)()
 	return f.transfer(whole, p, nil)
 }
 
@@ -75,8 +73,28 @@ func (f *Feed) older(serial uint32) error {
 	return fmt.Errorf("%w: %d, ours is %d; to take it all the same, delete %s", errOlder, serial, f.base.soa.Serial, f.o.File)
 }
 
+// dial connects to a primary; the connection ends with ctx.
 func (f *Feed) dial(ctx context.Context, p Primary) (*talk, error) {
-	return dial(ctx, p, f.zone, f.times, f.o.MaxSize)
+	t, err := dial(ctx, p, f.zone, f.times, f.o.MaxSize)
+	if err != nil {
+		return nil, err
+	}
+	f.mu.Lock()
+	f.talk = t
+	f.mu.Unlock()
+	if ctx.Err() != nil { // hangUp may have come before
+		t.close()
+	}
+	return t, nil
+}
+
+// hangUp ends the connection that is open, if one is.
+func (f *Feed) hangUp() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.talk != nil {
+		f.talk.close()
+	}
 }
 
 // transfer fetches the zone, what is new since old where there is one, and

@@ -1,0 +1,214 @@
+package sinkhole
+
+import (
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/coredns/coredns/plugin"
+	"github.com/miekg/dns"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"sinkhole/plugin/pkg/feed"
+	"sinkhole/plugin/pkg/query"
+)
+
+// followFeeds has the zones that the Corefile has primaries for fetched into the
+// drop folder, until the lists are closed. What comes of a file there is the
+// folder's, as for any other.
+func (s *Sinkhole) followFeeds(state string) {
+	state = kept(state, "feeds", s.dir)
+	for _, z := range s.cfg.Zones {
+		if !z.Feed() {
+			continue
+		}
+		if len(s.feeds) == 0 {
+			s.makeRoom()
+			if err := os.MkdirAll(state, 0o700); err != nil {
+				log.Warningf("feeds: %s: %v; when they last went well is not kept", state, cause(err))
+				state = ""
+			}
+		}
+		f := feed.New(feed.Options{
+			Zone:      z.Name,
+			Primaries: z.Primaries,
+			File:      filepath.Join(s.dir, rpzFolder, z.Files[0]),
+			State:     state,
+			MaxSize:   s.cfg.MaxSize,
+			Changed:   tellFeed,
+		})
+		s.feeds = append(s.feeds, f)
+		s.follows.Go(func() { f.Run(s.ctx) })
+	}
+}
+
+// makeRoom makes the folder for zones that are fetched: in a drop folder that
+// holds something, or where nothing was ever dropped. One that is empty and was
+// not may be a volume that is not mounted, and what is made in it would look as
+// if all lists had been deleted.
+func (s *Sinkhole) makeRoom() {
+	room := filepath.Join(s.dir, rpzFolder)
+	there, err := os.ReadDir(s.dir)
+	if len(there) == 0 && len(s.folder.Files()) > 0 {
+		return // a feed that finds no folder says so
+	}
+	if err = os.MkdirAll(room, 0o755); err != nil {
+		log.Warningf("feeds: %s: %v; what is fetched has no place", room, cause(err))
+	}
+}
+
+// tellFeed logs what became of a refresh.
+func tellFeed(e feed.Event) {
+	switch {
+	case e.Failure != nil && e.Records == 0:
+		log.Warningf("feed %s: %s: %s; nothing of it was fetched yet", e.Zone, e.Primary, e.Failure.Text)
+	case e.Failure != nil:
+		log.Warningf("feed %s: %s: %s; serial %d stays in force", e.Zone, e.Primary, e.Failure.Text, e.Serial)
+	case e.Kind == "":
+		log.Infof("feed %s: %s answers again; serial %d is the newest", e.Zone, e.Primary, e.Serial)
+	default:
+		log.Infof("feed %s: serial %d, %d records by %s from %s in %s", e.Zone, e.Serial, e.Records,
+			strings.ToUpper(string(e.Kind)), e.Primary, e.Took.Round(time.Millisecond))
+	}
+}
+
+// Feeds are the zones that are fetched, in the order of the Corefile.
+func (s *Sinkhole) Feeds() []feed.Status {
+	all := make([]feed.Status, len(s.feeds))
+	for i, f := range s.feeds {
+		all[i] = f.Status()
+	}
+	return all
+}
+
+// feedWarnings are what an operator should see to.
+func (s *Sinkhole) feedWarnings() (all []string) {
+	for _, f := range s.Feeds() {
+		all = append(all, f.Warnings...)
+	}
+	return all
+}
+
+// Notify takes a NOTIFY (RFC 1996) that a primary of one of our feeds sent, and
+// gives the answer to it; nil: it is none of them. signed is what came of its
+// TSIG: a primary may sign, and then with the key that we share.
+func (h *Handler) Notify(from netip.Addr, r *dns.Msg, signed error) *dns.Msg {
+	if h.lists == nil || r.Response || r.Opcode != dns.OpcodeNotify || len(r.Question) != 1 {
+		return nil
+	}
+	q := r.Question[0]
+	if q.Qtype != dns.TypeSOA || q.Qclass != dns.ClassINET {
+		return nil
+	}
+	i := slices.IndexFunc(h.lists.feeds, func(f *feed.Feed) bool { return dns.CanonicalName(q.Name) == dns.Fqdn(f.Zone()) })
+	if i < 0 {
+		return nil
+	}
+	f, tsig := h.lists.feeds[i], r.IsTsig()
+	if tsig != nil && !(signed == nil && f.Shares(from, tsig.Hdr.Name, tsig.Algorithm)) || !f.Notify(from, soaIn(r)) {
+		return nil
+	}
+	m := new(dns.Msg).SetReply(r)
+	m.Authoritative = true // as for the zone that we keep
+	if opt := r.IsEdns0(); opt != nil {
+		m.Extra = append(m.Extra, query.OPT(opt.Do()))
+	}
+	if tsig != nil { // the server signs what has one
+		m.SetTsig(tsig.Hdr.Name, tsig.Algorithm, tsig.Fudge, time.Now().Unix())
+	}
+	return m
+}
+
+// soaIn is the SOA that a NOTIFY may tell of (RFC 1996, section 3.7).
+func soaIn(r *dns.Msg) *dns.SOA {
+	for _, rr := range r.Answer {
+		if soa, ok := rr.(*dns.SOA); ok && strings.EqualFold(soa.Hdr.Name, r.Question[0].Name) {
+			return soa
+		}
+	}
+	return nil
+}
+
+// secrets are the TSIG keys of all primaries, as a server keeps them to check
+// what is signed with one.
+func (c Config) secrets() (map[string]string, error) {
+	all := map[string]string{}
+	for _, z := range c.Zones {
+		for _, p := range z.Primaries {
+			if p.KeyFile == "" {
+				continue
+			}
+			k, _, err := feed.ReadKey(p.KeyFile)
+			if err != nil {
+				return nil, err
+			}
+			if other, ok := all[k.Name]; ok && other != k.Secret {
+				return nil, fmt.Errorf("%s: rpz %s: key %q has another secret than the one of that name before; want a name of its own", z.place, z.Name, k.Name)
+			}
+			all[k.Name] = k.Secret
+		}
+	}
+	return all, nil
+}
+
+var (
+	feedSerialDesc = prometheus.NewDesc(prometheus.BuildFQName(plugin.Namespace, pluginName, "feed_serial"),
+		"Serial of a zone as it was fetched.", []string{"zone"}, nil)
+	feedRecordsDesc = prometheus.NewDesc(prometheus.BuildFQName(plugin.Namespace, pluginName, "feed_records"),
+		"Records of a zone as it was fetched.", []string{"zone"}, nil)
+	feedAgeDesc = prometheus.NewDesc(prometheus.BuildFQName(plugin.Namespace, pluginName, "feed_age_seconds"),
+		"Time since a primary last said that a zone as it was fetched is the newest.", []string{"zone"}, nil)
+	feedExpiredDesc = prometheus.NewDesc(prometheus.BuildFQName(plugin.Namespace, pluginName, "feed_expired"),
+		"Whether a zone was not refreshed for longer than its SOA allows; it stays in force.", []string{"zone"}, nil)
+	feedTransfersDesc = prometheus.NewDesc(prometheus.BuildFQName(plugin.Namespace, pluginName, "feed_transfers_total"),
+		"Counter of transfers of a zone.", []string{"zone", "kind"}, nil)
+	feedFailuresDesc = prometheus.NewDesc(prometheus.BuildFQName(plugin.Namespace, pluginName, "feed_failures_total"),
+		"Counter of refreshes that failed at a primary.", []string{"zone", "reason"}, nil)
+)
+
+// feedsInForce collects the figures of the feeds of the Corefile in force.
+type feedsInForce struct{}
+
+func init() { prometheus.MustRegister(feedsInForce{}) }
+
+// Describe implements prometheus.Collector.
+func (feedsInForce) Describe(to chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{feedSerialDesc, feedRecordsDesc, feedAgeDesc, feedExpiredDesc, feedTransfersDesc, feedFailuresDesc} {
+		to <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (feedsInForce) Collect(to chan<- prometheus.Metric) {
+	if s, ok := Active(); ok {
+		collectFeeds(to, s.Feeds(), time.Now())
+	}
+}
+
+func collectFeeds(to chan<- prometheus.Metric, feeds []feed.Status, now time.Time) {
+	send := func(d *prometheus.Desc, kind prometheus.ValueType, v float64, labels ...string) {
+		to <- prometheus.MustNewConstMetric(d, kind, v, labels...)
+	}
+	for _, f := range feeds {
+		if f.Records > 0 {
+			send(feedSerialDesc, prometheus.GaugeValue, float64(f.Serial), f.Zone)
+			send(feedAgeDesc, prometheus.GaugeValue, max(0, now.Sub(f.LastSuccess).Seconds()), f.Zone)
+		}
+		expired := 0.0
+		if f.State == feed.Expired {
+			expired = 1
+		}
+		send(feedExpiredDesc, prometheus.GaugeValue, expired, f.Zone)
+		send(feedRecordsDesc, prometheus.GaugeValue, float64(f.Records), f.Zone)
+		for _, kind := range []feed.Kind{feed.AXFR, feed.IXFR} {
+			send(feedTransfersDesc, prometheus.CounterValue, float64(f.Transfers[kind]), f.Zone, string(kind))
+		}
+		for _, reason := range feed.Reasons {
+			send(feedFailuresDesc, prometheus.CounterValue, float64(f.Failures[reason]), f.Zone, string(reason))
+		}
+	}
+}
