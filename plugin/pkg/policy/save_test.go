@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"reflect"
 	"runtime"
@@ -390,6 +391,50 @@ func smallDisk(t *testing.T, octets int) string {
 	}
 	t.Cleanup(func() { syscall.Unmount(dir, syscall.MNT_DETACH) })
 	return dir
+}
+
+// TestKilledWhileSaving: whenever a process dies, what it leaves is one Policy or
+// the other.
+func TestKilledWhileSaving(t *testing.T) {
+	const dirOfChild = "POLICY_TEST_SAVES_IN"
+	sets := [][]File{hashed(filesOf(savedFiles)), hashed(filesOf(savedFiles + "\nc2/more.txt: new.example"))}
+	if dir := os.Getenv(dirOfChild); dir != "" {
+		for i := 0; ; i++ {
+			saved(t, dir, sets[i%2])
+		}
+	}
+	dir := t.TempDir()
+	saved(t, dir, sets[0])
+	var want [2]string
+	for i, files := range sets {
+		p, err := buildOf(testConfig(), files)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want[i] = strings.Join(answers(t, p), "\n")
+	}
+	for kill := range 8 {
+		child := exec.Command(os.Args[0], "-test.run=^TestKilledWhileSaving$")
+		child.Env = append(os.Environ(), dirOfChild+"="+dir)
+		if err := child.Start(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Duration(20+7*kill) * time.Millisecond)
+		child.Process.Kill()
+		child.Wait()
+		if _, err := resume(testConfig(), dir); err != nil {
+			t.Fatalf("after kill %d: %v", kill, err)
+		}
+		for i, files := range sets {
+			p, ok := Resume(testConfig(), files, nil, dir)
+			if !ok {
+				t.Fatalf("after kill %d: not resumed", kill)
+			}
+			if got := strings.Join(answers(t, p), "\n"); got != want[i] {
+				t.Errorf("after kill %d: got\n%s\nwant\n%s", kill, got, want[i])
+			}
+		}
+	}
 }
 
 // TestSwapsLeaveNothing: of indexes that were in force once neither a file nor a
