@@ -151,12 +151,13 @@ func (c *client) addr() netip.Addr {
 
 func (c *client) answer(p *policy.Policy, v policy.Verdict, m *dns.Msg, at int) (*dns.Msg, outcome) {
 	reply, target, drop := answer.Reply(c.req, p, v, m, at, c.asked.Stream)
+	if reply == nil && !drop { // a name that is led to itself
+		return nil, passed
+	}
 	c.count(p, v, m, at)
 	switch {
 	case drop:
 		return nil, dropped
-	case reply == nil:
-		return nil, passed
 	case target != "":
 		answer.Join(reply, c.req, c.ask(askedGarden, target, c.asked.Type), c.asked.Stream)
 	}

@@ -165,6 +165,8 @@ func TestZones(t *testing.T) {
 		{name: "behind a CNAME of the answer", zone: "lead.example CNAME garden.test.", ask: "to.example A",
 			want: "NOERROR | to.example. 300 IN CNAME lead.example. | lead.example. 5 IN CNAME garden.test. | garden.test. 300 IN CNAME hole.test. | hole.test. 300 IN A 192.0.2.9",
 			asks: "to.example. A, garden.test. A", count: "zone local-data qname"},
+		{name: "a name that a wildcard leads to itself passes, as in BIND", zone: "*.example CNAME lead.example.", ask: "lead.example A",
+			want: "NOERROR | lead.example. 300 IN A 192.0.2.2", asks: "lead.example. A"},
 		{name: "a rule that waits", zone: "32.66.2.0.192.rpz-ip CNAME rpz-passthru.", ask: "listed.example A",
 			want: "NOERROR | listed.example. 300 IN A 192.0.2.66", asks: "listed.example. A", count: "zone passthru response-ip"},
 		{name: "tcp-only", zone: "www.example CNAME rpz-tcp-only.", ask: "www.example A",

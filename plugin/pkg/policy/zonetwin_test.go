@@ -386,3 +386,58 @@ func FuzzZones(f *testing.F) {
 		}
 	})
 }
+
+// FuzzReviewOfZones reads any message: nothing panics, what decides is in a record
+// that is there, and can be said, and Decide says nothing else.
+func FuzzReviewOfZones(f *testing.F) {
+	row := zoneRow{zones: `
+		bad.example CNAME .
+		*.wild.example CNAME *.
+		32.66.2.0.192.rpz-ip CNAME garden.example.
+		ns.bad.example.rpz-nsdname CNAME rpz-drop.
+		--- disabled
+		*.example CNAME .
+		---
+		* CNAME rpz-tcp-only.
+		48.zz.bad.db8.2001.rpz-ip CNAME rpz-passthru.
+		32.53.2.0.192.rpz-nsip A 192.0.2.1`,
+		lists: "c2/a.txt: bad.test | 192.0.2.77\nallow/a.txt: ok.example | 192.0.2.78",
+		ns:    "example ns.example 192.0.2.54\ntest ns.bad.example 192.0.2.53\nlame.test ns.lame.test fails"}
+	p := row.policy(f)
+	for _, up := range []string{
+		"www.test. CNAME x.wild.example.\nx.wild.example. A 192.0.2.66",
+		"test. DNAME example.\nwww.example. AAAA 2001:db8:bad::1",
+		"www.test. HTTPS 1 bad.example. ipv4hint=192.0.2.66 ipv6hint=2001:db8:bad::1",
+		"www.test. CNAME ok.example.\nok.example. CNAME www.lame.test.",
+		"www.test. CNAME www.test.",
+	} {
+		packed, err := answerOf(f, "www.test. A", up).Pack()
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(packed, false)
+		f.Add(packed, true)
+	}
+	f.Fuzz(func(t *testing.T, packed []byte, stream bool) {
+		m := new(dns.Msg)
+		if m.Unpack(packed) != nil || len(m.Question) == 0 {
+			return
+		}
+		q := queryOf(t, m)
+		q.Stream, q.Client = stream, netip.MustParseAddr("198.51.100.7")
+		v, at := p.Review(q, m, worldOf(row.ns))
+		if at < 0 || at > len(m.Answer) {
+			t.Fatalf("%+v in record %d of %d", v, at, len(m.Answer))
+		}
+		if d := p.Decide(q); (d.Blocks() || d.Whole()) && (d != v || at != 0) {
+			t.Fatalf("Decide says %+v, Review %+v in record %d", d, v, at)
+		}
+		if v.Zone > 0 && v.Action == Pass || v.Zone > 0 && !v.Rule.None() || v.ShadowZone > 2 {
+			t.Fatalf("%+v", v)
+		}
+		if _, _, ok := Lead(m, at); !ok && v.Zone > 0 && v.Trigger == QName {
+			t.Fatalf("nothing leads to %+v in record %d", v, at)
+		}
+		p.Listed(v, q, m, at)
+	})
+}
