@@ -23,6 +23,9 @@ func (srv *server) Status(context.Context) (control.Status, error) {
 		Warnings:      srv.warnings(),
 		Lists:         srv.lists(),
 	}
+	if l, ok := activeLists(); ok {
+		s.Feeds = l.FeedStatus()
+	}
 	if r, ok := activeRecursor(); ok {
 		s.Recursor = r.Status()
 	}

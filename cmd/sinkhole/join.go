@@ -29,6 +29,7 @@ type blocking interface {
 // liveLists are the lists of the running server.
 type liveLists interface {
 	blocking
+	FeedStatus() []control.Feed
 	Warnings() []string
 	Look(ctx context.Context, accept string) ([]control.List, error)
 }

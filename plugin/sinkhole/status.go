@@ -13,6 +13,7 @@ import (
 	"sinkhole/plugin/pkg/dropdir"
 	"sinkhole/plugin/pkg/list"
 	"sinkhole/plugin/pkg/policy"
+	"sinkhole/plugin/pkg/rpz"
 )
 
 // maxSentences is how many refusals, and how many warnings, of one list a server
@@ -28,12 +29,12 @@ const (
 
 // Status is every list of the drop folder, sorted by name.
 func (s *Sinkhole) Status() []control.List {
-	return statusOf(s.folder.Files(), s.sentences, time.Now())
+	return s.statusOf(s.folder.Files(), time.Now())
 }
 
 // Warnings are what an operator should see to: of the folder, of what the state
 // does not take, of lists in force that hold nothing, which look like good ones,
-// and of zones that the Corefile names and nobody dropped.
+// of zones that the Corefile names and nobody dropped, and of feeds.
 func (s *Sinkhole) Warnings() []string {
 	all := s.folder.Warnings()
 	if err := s.after.wrong(); err != nil {
@@ -42,8 +43,11 @@ func (s *Sinkhole) Warnings() []string {
 	if text := s.inForce.Load().Warning(); text != "" {
 		all = append(all, text)
 	}
+	if n := s.inForce.Load().Stats().LeftOut; n > 0 {
+		all = append(all, fmt.Sprintf("%d rules with conditions or answers of their own are left out: one file has too many of them for one name", n))
+	}
 	files := s.folder.Files()
-	return slices.Concat(all, s.hollow(files), s.missingZones(files))
+	return slices.Concat(all, s.hollow(files), s.missingZones(files), s.feedWarnings())
 }
 
 // hollow are the lists in force without one entry.
@@ -87,24 +91,50 @@ func (s *Sinkhole) missingZones(files []dropdir.File) (all []string) {
 // this once: its name in status, or its path.
 func (s *Sinkhole) Look(ctx context.Context, accept string) ([]control.List, error) {
 	files, err := s.folder.Look(ctx, accept)
-	return statusOf(files, s.sentences, time.Now()), err
+	return s.statusOf(files, time.Now()), err
 }
 
-func statusOf(files []dropdir.File, sentences int, now time.Time) []control.List {
+func (s *Sinkhole) statusOf(files []dropdir.File, now time.Time) []control.List {
 	all := make([]control.List, len(files))
+	zones := s.zones()
 	for i, f := range files {
 		j, _ := f.Detail.(list.Result)
-		all[i] = listOf(dropdir.Told(f.Name), j, sentences)
+		all[i] = listOf(dropdir.Told(f.Name), j, s.sentences)
 		l := &all[i]
 		l.Category, l.State, l.Entries, l.SHA256, l.Reason = categoryOf(f), f.State, f.Entries, f.SHA256, f.Reason
 		if f.State == dropdir.InForce && j.Options.Shadow && shadows(f.Name) {
 			l.State = control.StateShadow
+		}
+		if z, ok := zones[f.Name]; ok && f.InForce != nil {
+			l.Zone = zoneOf(z)
 		}
 		if !f.Time.IsZero() {
 			l.AgeSeconds = max(0, int64(now.Sub(f.Time)/time.Second))
 		}
 	}
 	return all
+}
+
+// zones are the figures of the zones in force, by their files.
+func (s *Sinkhole) zones() map[string]policy.ZoneStats {
+	all := map[string]policy.ZoneStats{}
+	for _, z := range s.inForce.Load().Stats().Zones {
+		all[z.File] = z
+	}
+	return all
+}
+
+func zoneOf(z policy.ZoneStats) *control.Zone {
+	to := &control.Zone{Name: dropdir.Told(z.Zone), Policy: z.Policy, Rules: map[string]int{}}
+	if z.HasSOA {
+		to.Serial = &z.Serial
+	}
+	for t, n := range z.Rules.Rules {
+		if n > 0 {
+			to.Rules[rpz.Trigger(t).String()] = n
+		}
+	}
+	return to
 }
 
 // listOf is what reading a list says of it, in so many sentences of a kind.
