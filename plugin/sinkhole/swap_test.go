@@ -13,28 +13,51 @@ import (
 	"github.com/miekg/dns"
 )
 
+const swapNames = 500
+
 // TestSwaps asks without a pause while the list is swapped fifty times between
 // two versions that differ in everything that an answer shows. Each answer is
 // one version's whole, none is missing, none is the upstream's, and the counters
 // agree with what was answered.
 func TestSwaps(t *testing.T) {
-	const (
-		swaps  = 50
-		names  = 500
-		askers = 4
-	)
 	cfg := Defaults()
 	cfg.Categories = categories("red", "nxdomain")
 	cfg.Categories[0].TTL, cfg.Categories[1].TTL = 61, 62
 	version := func(category string) string {
 		var b strings.Builder
 		fmt.Fprintf(&b, "# sinkhole: category=%s\n", category)
-		for i := range names {
+		for i := range swapNames {
 			fmt.Fprintf(&b, "n%d.example\n", i)
 		}
 		return b.String()
 	}
-	s := lists(t, cfg, map[string]string{"x/list.txt": version("red")})
+	swap(t, lists(t, cfg, map[string]string{"x/list.txt": version("red")}), "x/list.txt", version, 62)
+}
+
+// TestSwapsOfZones is the same of a zone whose part is swapped, and all that
+// stands in it with it: its name and its rules.
+func TestSwapsOfZones(t *testing.T) {
+	version := func(zone string) string {
+		var b strings.Builder
+		fmt.Fprintf(&b, "$ORIGIN %s.\n@ 60 SOA a. b. 1 1 1 1 60\n", zone)
+		rule := map[string]string{"red": "61 A 192.0.2.61", "nxdomain": "CNAME ."}[zone]
+		for i := range swapNames {
+			fmt.Fprintf(&b, "n%d.example %s\n", i, rule)
+		}
+		return b.String()
+	}
+	files := map[string]string{"rpz/z.zone": "$TTL 60\n$INCLUDE body.inc\n", "rpz/body.inc": version("red")}
+	swap(t, lists(t, Defaults(), files), "rpz/body.inc", version, 60)
+}
+
+// swap swaps a file of one list or zone between its versions red and nxdomain, of
+// which the latter has that TTL.
+func swap(t *testing.T, s *Sinkhole, file string, version func(string) string, ttl int) {
+	const (
+		swaps  = 50
+		askers = 4
+		names  = swapNames
+	)
 	before := counts(t)
 
 	var ended atomic.Bool
@@ -56,7 +79,7 @@ func TestSwaps(t *testing.T) {
 				switch got := whole(m); got {
 				case "NOERROR 61 " + name + ". red":
 					red.Add(1)
-				case "NXDOMAIN 62 " + name + ". nxdomain":
+				case fmt.Sprintf("NXDOMAIN %d %s. nxdomain", ttl, name):
 					nx.Add(1)
 				default:
 					other.Add(1)
@@ -66,7 +89,7 @@ func TestSwaps(t *testing.T) {
 			}
 		})
 	}
-	path := filepath.Join(s.dir, "x/list.txt")
+	path := filepath.Join(s.dir, file)
 	for n := range swaps {
 		if err := os.WriteFile(path+".new", []byte(version([]string{"nxdomain", "red"}[n%2])), 0o644); err != nil {
 			t.Fatal(err)

@@ -110,9 +110,9 @@ func (s *Sinkhole) texts(ctx context.Context, name string) ([]string, error) {
 	first := fmt.Sprintf("%s %s: %s%s", e.Name, e.Type, e.Verdict, lineOf(e.Source))
 	switch {
 	case e.Zone != "":
-		first += fmt.Sprintf(", zone %s, trigger %s", e.Zone, e.Trigger)
+		first += fmt.Sprintf(", zone %s, trigger %s", dropdir.Printable(e.Zone), e.Trigger)
 	case e.Category != "":
-		first += ", category " + e.Category
+		first += ", category " + dropdir.Printable(e.Category)
 	}
 	all := []string{text("%s", first)}
 	for i, o := range e.PassedOver {
