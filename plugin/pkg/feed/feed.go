@@ -36,6 +36,12 @@
 //	time       an hour a transfer, 30 s a message, 10 s a connection
 //	timers     30 s to a day between refreshes, 10 s to an hour after a failure
 //	memory     8 MiB of lines before they are sorted and spilled
+//
+// # Cost
+//
+// A million records of 62 octets a line, from the wire to the disk: 1.7 s
+// (BenchmarkAXFR, two cores at 600,000 records/s); a hundred changes in them by
+// IXFR: 0.23 s, the reading and writing of the file (BenchmarkIXFR).
 package feed
 
 import (
