@@ -88,6 +88,7 @@ func TestWaysOfDropping(t *testing.T) {
 
 // Half a list is never in force while it is being written.
 func TestSlowWrite(t *testing.T) {
+	t.Parallel()
 	s := newStage(t)
 	s.run()
 	file, err := os.Create(s.path("malware/a.txt"))
@@ -139,6 +140,7 @@ func TestKubernetes(t *testing.T) {
 // TestRenameStorm renames one file over another a hundred times a second: others
 // are read all the same, and there is no look for every event.
 func TestRenameStorm(t *testing.T) {
+	t.Parallel()
 	s := newStage(t)
 	s.run()
 	var looks int

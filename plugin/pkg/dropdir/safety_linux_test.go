@@ -198,6 +198,7 @@ func TestWatchingGoesOn(t *testing.T) {
 // TestRealOverflow has more happen than the kernel's queue holds, while nobody
 // takes anything out of it: what was dropped behind that is found at once.
 func TestRealOverflow(t *testing.T) {
+	t.Parallel()
 	text, err := os.ReadFile("/proc/sys/fs/inotify/max_queued_events")
 	most, err2 := strconv.Atoi(strings.TrimSpace(string(text)))
 	if err != nil || err2 != nil || most > 100_000 {
@@ -224,10 +225,11 @@ func TestRealOverflow(t *testing.T) {
 // TestFolderComesAndGoes does so under a process that follows it: what was in
 // force stays, and what lies in it when it is back is noticed as before.
 func TestFolderComesAndGoes(t *testing.T) {
+	t.Parallel()
 	s := newStage(t)
 	s.run()
 	want := map[string]string{}
-	for i := range 3 {
+	for i := range 2 {
 		text := fmt.Sprintf("%d\n", i)
 		s.move("malware/a.txt", text)
 		want["malware/a.txt"] = text
@@ -245,6 +247,7 @@ func TestFolderComesAndGoes(t *testing.T) {
 // TestOneByOne: thousands of files that come one by one, their copies on the disk
 // included, are in force soon after the last one.
 func TestOneByOne(t *testing.T) {
+	t.Parallel()
 	s := newStage(t).thaws()
 	s.run()
 	want := s.many(2_000)
