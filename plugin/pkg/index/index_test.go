@@ -409,3 +409,6 @@ func TestLookUpsAllocateNothing(t *testing.T) {
 		t.Errorf("look-ups allocate %v times", n)
 	}
 }
+
+// raced tells whether the race detector watches, which takes ten times as long.
+var raced bool
