@@ -52,11 +52,10 @@ func (s *Sinkhole) followFeeds(state string) {
 // if all lists had been deleted.
 func (s *Sinkhole) makeRoom() {
 	room := filepath.Join(s.dir, rpzFolder)
-	there, err := os.ReadDir(s.dir)
-	if len(there) == 0 && len(s.folder.Files()) > 0 {
+	if there, _ := os.ReadDir(s.dir); len(there) == 0 && len(s.folder.Files()) > 0 {
 		return // a feed that finds no folder says so
 	}
-	if err = os.MkdirAll(room, 0o755); err != nil {
+	if err := os.MkdirAll(room, 0o755); err != nil {
 		log.Warningf("feeds: %s: %v; what is fetched has no place", room, cause(err))
 	}
 }

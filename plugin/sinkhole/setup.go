@@ -303,7 +303,7 @@ func namesIn(path string) (names []string, err error) {
 
 var (
 	errNoHost = errors.New("the root is above every name")
-	errNoZone = errors.New("no name of a zone; want letters, digits, - _ .")
+	errNoZone = errors.New("no name of a zone; want letters, digits, hyphens, underscores and dots")
 )
 
 // nameOf is a name in wire form.

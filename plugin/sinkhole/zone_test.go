@@ -88,7 +88,7 @@ func TestParseZonesRefuses(t *testing.T) {
 		"a feed that is a file, too": {"rpz a.example.zone\nrpz a.example {\nprimary 192.0.2.1\n}", `5: rpz "a.example.zone": stands already at Testfile:2; want each zone once`},
 		"two zones with a primary":   {"rpz a.example b.example {\nprimary 192.0.2.1\n}", `4: rpz a.example b.example: primaries give one zone; want a line for each zone`},
 		"the root with a primary":    {"rpz . {\nprimary 192.0.2.1\n}", `4: rpz ".": the root is above every name`},
-		"a zone that is no file":     {"rpz a\\047b.example {\nprimary 192.0.2.1\n}", `4: rpz "a\\047b.example": no name of a zone; want letters, digits, - _ .`},
+		"a zone that is no file":     {"rpz a\\047b.example {\nprimary 192.0.2.1\n}", `4: rpz "a\\047b.example": no name of a zone; want letters, digits, hyphens, underscores and dots`},
 		"a primary by name":          {"rpz a.example {\nprimary ns.example\n}", `3: primary "ns.example": want ` + primary},
 		"a primary without a port":   {"rpz a.example {\nprimary 192.0.2.1:0\n}", `3: primary "192.0.2.1:0": want ` + primary},
 		"a primary that is nobody":   {"rpz a.example {\nprimary 0.0.0.0\n}", `3: primary "0.0.0.0": want ` + primary},

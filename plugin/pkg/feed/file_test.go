@@ -43,7 +43,7 @@ func TestFile(t *testing.T) {
 // TestFileUnchanged: a zone that has not changed is a file that has not.
 func TestFileUnchanged(t *testing.T) {
 	dir := t.TempDir()
-	path, b := zoneFile(t, dir, 7, "a CNAME .")
+	path, _ := zoneFile(t, dir, 7, "a CNAME .")
 	long := time.Now().Add(-time.Hour).Round(time.Second)
 	if err := os.Chtimes(path, long, long); err != nil {
 		t.Fatal(err)

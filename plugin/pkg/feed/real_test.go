@@ -255,15 +255,16 @@ type ears struct {
 // newEars listens on UDP and TCP: Knot notifies by TCP.
 func newEars(t *testing.T) *ears {
 	t.Helper()
-	pc, err := net.ListenPacket("udp", "127.0.0.1:0")
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := &ears{addr: netip.MustParseAddrPort(pc.LocalAddr().String())}
-	l, err := net.Listen("tcp", e.addr.String())
+	pc, err := net.ListenPacket("udp", l.Addr().String())
 	if err != nil {
-		t.Fatal(err)
+		l.Close()
+		return newEars(t) // the port is another's on UDP
 	}
+	e := &ears{addr: netip.MustParseAddrPort(l.Addr().String())}
 	for _, s := range []*dns.Server{{PacketConn: pc}, {Listener: l}} {
 		s.TsigSecret, s.Handler = map[string]string{"transfer.example.": secret}, dns.HandlerFunc(e.hear)
 		ready, ended := make(chan struct{}), make(chan error)
