@@ -40,6 +40,11 @@ func newFake(t testing.TB, answer func(c *client, q *dns.Msg)) *fake {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return newFakeOn(t, l, answer)
+}
+
+func newFakeOn(t testing.TB, l net.Listener, answer func(c *client, q *dns.Msg)) *fake {
+	t.Helper()
 	f := &fake{t: t, addr: netip.MustParseAddrPort(l.Addr().String())}
 	f.answer.Store(&answer)
 	var all sync.WaitGroup
@@ -243,6 +248,23 @@ func TestFollow(t *testing.T) {
 	mine, _ := os.ReadFile(s.file)
 	if theirs, err := os.ReadFile(other.file); err != nil || string(mine) != string(theirs) {
 		t.Errorf("by IXFR %q\nby AXFR %q, %v", mine, theirs, err)
+	}
+}
+
+// TestFollowIPv6: a primary that has no IPv4.
+func TestFollowIPv6(t *testing.T) {
+	l, err := net.Listen("tcp", "[::1]:0")
+	if err != nil {
+		t.Skipf("no IPv6 on loopback: %v", err)
+	}
+	p := newFakeOn(t, l, history(t, []string{"a CNAME ."}))
+	s := start(t, Options{Primaries: from(p)}, quick)
+	s.until(t, 1)
+	if got := owners(t, s.file); !slices.Equal(got, []string{"a"}) {
+		t.Errorf("got %q", got)
+	}
+	if !s.Notify(netip.IPv6Loopback(), nil) || s.Notify(loopback, nil) {
+		t.Error("a NOTIFY counts from its address, and from no other")
 	}
 }
 
