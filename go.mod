@@ -3,6 +3,7 @@ module sinkhole
 go 1.26.0
 
 require (
+	aead.dev/minisign v0.3.0
 	github.com/coredns/caddy v1.1.4
 	github.com/coredns/coredns v1.15.0
 	github.com/fsnotify/fsnotify v1.10.1

@@ -100,3 +100,31 @@ func expires(detail any) time.Duration {
 	res, _ := detail.(list.Result)
 	return res.Options.Expires
 }
+
+// verifier has files count beside a good signature only, where there is a key. A
+// zone that is fetched is signed by TSIG if at all: what the feed writes counts
+// as it is.
+func verifier(cfg Config) (func(dropdir.Reading) (serial uint64, err error), error) {
+	if cfg.Verify == "" {
+		return nil, nil
+	}
+	key, err := dropdir.ParseKey(cfg.Verify)
+	if err != nil {
+		return nil, err
+	}
+	fetched := map[string]bool{}
+	for _, z := range cfg.Zones {
+		if z.Feed() {
+			for _, name := range z.Files {
+				fetched[path.Join(rpzFolder, name)] = true
+			}
+		}
+	}
+	signed := dropdir.SignedBy(key)
+	return func(r dropdir.Reading) (uint64, error) {
+		if fetched[r.Name] {
+			return 0, nil
+		}
+		return signed(r)
+	}, nil
+}

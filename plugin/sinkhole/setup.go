@@ -17,6 +17,7 @@ import (
 	"github.com/coredns/coredns/plugin"
 
 	"sinkhole/plugin/pkg/dnsname"
+	"sinkhole/plugin/pkg/dropdir"
 	"sinkhole/plugin/pkg/option"
 	"sinkhole/plugin/pkg/policy"
 )
@@ -57,7 +58,7 @@ type Config struct {
 	Protect    [][]byte
 	SelfTest   string // "": none
 	MaxSize    int64  // octets of an unpacked list
-	Verify     string // the public key that lists are signed with; "": they are not
+	Verify     string // the public key that lists are signed with, in base64; "": they are not
 
 	selfTestAt option.Place
 }
@@ -194,9 +195,17 @@ func parseState(t option.Tokens, b *block) error {
 	return option.ReadState(t, b.shared)
 }
 
-func parseVerify(t option.Tokens, b *block) (err error) {
-	b.Verify, err = option.One(t, "a file with the public key of a minisign key pair")
-	return err
+func parseVerify(t option.Tokens, b *block) error {
+	path, err := option.One(t, "a file with the public key of a minisign key pair")
+	if err != nil {
+		return err
+	}
+	key, err := dropdir.ReadKey(path)
+	if err != nil {
+		return t.Errf("verify %q: %v", path, err)
+	}
+	b.Verify = key.String()
+	return nil
 }
 
 func parseSettle(t option.Tokens, b *block) (err error) {

@@ -119,6 +119,10 @@ func (s *Sinkhole) load(state string, changed func(dropdir.File)) (err error) {
 	if s.self, err = selfTest(s.cfg); err != nil {
 		return err
 	}
+	verify, err := verifier(s.cfg)
+	if err != nil {
+		return err
+	}
 	s.folder = dropdir.New(dropdir.Options{
 		Dir:     s.dir,
 		State:   state,
@@ -127,6 +131,8 @@ func (s *Sinkhole) load(state string, changed func(dropdir.File)) (err error) {
 		MaxSize: s.cfg.MaxSize,
 		Want:    want,
 		Part:    part,
+		Verify:  verify,
+		Signer:  s.cfg.Verify,
 		Read:    s.read,
 		Thaw:    thaw,
 		Key:     s.rules(),

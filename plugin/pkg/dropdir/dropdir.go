@@ -91,6 +91,9 @@ type Options struct {
 	// it is read; the signature is a part, NAME and SignatureSuffix. serial is kept
 	// with the name, also when the file goes: a version of a lower one is refused.
 	Verify func(r Reading) (serial uint64, err error)
+	// Signer names the key that Verify goes by: what another one has vouched for
+	// must be signed anew.
+	Signer string
 	// Read judges one version of a file. An error refuses it whole; detail is
 	// kept and handed back in File and Version.
 	Read func(r Reading) (entries int, detail any, err error)
@@ -161,7 +164,7 @@ type File struct {
 	SHA256  string // of the same
 	Time    time.Time
 	Reason  string   // why the newest version is not in force
-	Err     error    // the same, as Read or Verify said it; ErrHeld, ErrLapsed, ErrSerial, ErrSize, ErrSize
+	Err     error    // the same, as Read or Verify said it; ErrHeld, ErrLapsed, ErrSerial, ErrSignature, ErrSize
 	Detail  any      // of the newest version that was read
 	InForce *Version // nil: none
 }

@@ -21,6 +21,7 @@ import (
 type index struct {
 	Device  uint64   `json:"device"` // of the folder
 	Key     string   `json:"key"`    // Options.Key
+	Signer  string   `json:"signer,omitempty"`
 	Files   []kept   `json:"files"`
 	Serials []serial `json:"serials,omitempty"`
 }

@@ -116,7 +116,7 @@ func (f *Folder) weigh(v *hand, e *entry, accept bool) (n newest, known bool, er
 		return n, true, nil
 	}
 	var why error
-	n.entries, n.detail, why = f.ask(Reading{e.name, v.open, v.part})
+	n.entries, n.detail, why = f.ask(Reading{e.name, v.open, f.trusted(v)})
 	n.time = v.time()
 	if n.content, err = v.content(octets); err != nil || why != nil {
 		return n.refused(why), false, err
@@ -131,20 +131,12 @@ func (n newest) refused(err error) newest {
 	return n
 }
 
-// verify is Options.Verify, and the rule that a serial does not fall.
+// verify is Options.Verify, where there is one.
 func (f *Folder) verify(v *hand, e *entry) error {
 	if f.o.Verify == nil {
 		return nil
 	}
-	serial, err := f.vouch(Reading{e.name, v.open, v.part})
-	if err != nil {
-		return err
-	}
-	if had := f.serials[e.name]; serial < had {
-		return fmt.Errorf("its serial %d is lower than %d, which came before: %w", serial, had, ErrSerial)
-	}
-	f.serials[e.name] = serial
-	return nil
+	return f.trust(Reading{e.name, v.open, v.part})
 }
 
 func (f *Folder) vouch(r Reading) (serial uint64, err error) {
@@ -166,6 +158,7 @@ func (f *Folder) known(v *hand, e *entry, octets string, accept bool) bool {
 		e.force = &now
 		e.newest = newest{content: now.content, time: now.Time, entries: now.Entries, detail: now.Detail}
 		return true
+	case f.o.Verify != nil && e.newest.why != "": // for want of a part's signature, it may be
 	case e.newest.octets != "" && !accept && v.is(e.newest.content, octets):
 		e.newest.time = v.time()
 		if e.next != nil {

@@ -26,6 +26,7 @@ func (f *Folder) recall() {
 			f.named[sum] = true
 		}
 		_, vouched := f.serials[name]
+		vouched = vouched && x.Signer == f.o.Signer
 		if !f.o.Want(name) || hidden(name) || f.isPart(name) || f.o.Verify != nil && !vouched {
 			continue
 		}
@@ -33,8 +34,8 @@ func (f *Folder) recall() {
 		f.entries[name] = e
 		f.unproven = append(f.unproven, name)
 	}
-	if f.o.Verify == nil {
-		clear(f.serials) // what is taken unsigned vouches for nothing
+	if f.o.Verify == nil || x.Signer != f.o.Signer {
+		clear(f.serials) // what is taken unsigned vouches for nothing, nor does another key
 	}
 	f.store.sweep(f.named, time.Now())
 }
@@ -242,7 +243,7 @@ func (f *Folder) copied(ctx context.Context, dir folder, e *entry) bool {
 
 // index is what the state is to say.
 func (f *Folder) index(all []*entry) index {
-	x := index{Device: f.device, Key: f.o.Key, Files: []kept{}}
+	x := index{Device: f.device, Key: f.o.Key, Signer: f.o.Signer, Files: []kept{}}
 	for _, e := range all {
 		if e.kept != nil {
 			x.Files = append(x.Files, f.keptOf(e))

@@ -196,7 +196,7 @@ type Label struct {
 // Refusal is the label of why the newest version is not in force: the first of
 // labels that it is, of what is refused here, or "other".
 func (f File) Refusal(labels []Label) string {
-	ours := []Label{{ErrHeld, "shrink"}, {ErrLapsed, "expired"}, {ErrSerial, "serial"}, {ErrSize, "size"}}
+	ours := []Label{{ErrHeld, "shrink"}, {ErrLapsed, "expired"}, {ErrSerial, "serial"}, {ErrSignature, "signature"}, {ErrSize, "size"}}
 	for _, l := range slices.Concat(ours, labels) {
 		if errors.Is(f.Err, l.Err) {
 			return l.Word
