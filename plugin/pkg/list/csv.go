@@ -113,7 +113,7 @@ func (r *reader) rowLine(e []byte) bool {
 			r.rows.header = p
 		}
 	}
-	if lineForm(e) || e[0] != '"' && cosmetic(e) {
+	if !first && !separated(e) || lineForm(e) || e[0] != '"' && cosmetic(e) {
 		return false
 	}
 	if h := r.headerOf(e, first); h != nil {
@@ -130,6 +130,11 @@ func (r *reader) rowComment(e []byte) {
 	if h != nil && h.columns > 1 && (r.rows.pending == nil || h.value >= 0 || r.rows.pending.value < 0) {
 		r.rows.pending = h
 	}
+}
+
+// separated: a row could be divided here.
+func separated(e []byte) bool {
+	return bytes.IndexByte(e, ',') >= 0 || bytes.IndexByte(e, ';') >= 0 || bytes.IndexByte(e, '\t') >= 0
 }
 
 // lineForm tells lines that may hold separators and are of another form.
@@ -487,7 +492,7 @@ const (
 
 // surveyRow is the first reading of a line: what the columns of rows hold.
 func (r *reader) surveyRow(text []byte) {
-	if bytes.IndexByte(text, ',') < 0 && bytes.IndexByte(text, ';') < 0 && bytes.IndexByte(text, '\t') < 0 {
+	if !separated(text) {
 		return
 	}
 	e := trim(text)
