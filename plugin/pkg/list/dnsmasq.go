@@ -8,7 +8,6 @@ import (
 const (
 	whyDnsmasq     = "no option of names; want address=/name/ or address=/name/ADDRESS, local=/name/, server=/name/ or server=/name/#"
 	whyDnsmasqAddr = "no address behind the last slash; want one, # or nothing"
-	warnBelow      = "dnsmasq means the names below; taken without the name itself"
 )
 
 // dnsmasqOptions are the other options of dnsmasq 2.90: they block nothing.

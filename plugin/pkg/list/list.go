@@ -15,11 +15,16 @@
 //	           ||bad.example^$dnstype=A    for such questions only
 //	           |x.example^$dnsrewrite=A.B  what the name is answered
 //	address    192.0.2.7 2001:db8::/32     answers that hold such an address
+//	dnsmasq    address=/bad.example/#      the name and all below; server=/x/# opens x again
+//	Unbound    local-zone: "x" always_null what the type says, for the name and all below
+//	           local-data: "x A 192.0.2.1" the name
+//	URL        http://bad.example:80/      the host, and nothing below; also bad.example:80
+//	CSV        "1","bad.example","x"       as a URL, a name and nothing below, or an address
 //
 // What is none of these is refused, with line and reason, or passed over: forms
 // that are recognised and mean something that an exact index of names does not
-// say (a path, a pattern, a rule for pages) or does not read (a URL, a dnsmasq
-// option). Nothing is guessed: a path never becomes a name, a hosts line for a
+// say (a path, a URL with one, a pattern, a rule for pages, an option of another
+// program that blocks nothing). Nothing is guessed: a path never becomes a name, a hosts line for a
 // real address never a block.
 //
 // # Bounds
@@ -27,6 +32,8 @@
 //	line        64 KiB   a longer one is refused, reading goes on (MaxLine)
 //	file        512 MiB  unpacked; more is ErrSize (ReadOptions.MaxSize)
 //	window      128 MiB  of zstd (package unpack)
+//	columns     64       of a row; a line with more is none (maxColumns)
+//	quotes      16 lines of a row, in 64 KiB; else its lines stand alone (maxRowLines)
 //	notes       1,000    kept of all that are counted (MaxNotes)
 //	modifiers   65,536   that differ, in 16 MiB; rules behind are refused (maxModifiers, maxModifierText)
 //	$badfilter  65,536   rules; more are refused (maxBadfilters)
