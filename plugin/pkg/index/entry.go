@@ -109,22 +109,22 @@ func (c *coder) spell(w *Walk) (t spelling, plain bool) {
 	}
 	// Four at a time, of which the last may be the tail's: they count for nothing.
 	text, rest := w.name[int(w.from)+1:], w.at.nth(known, w.name, 0)-int(w.from)-1
-	before, odd := uint(end), uint(0)
+	before, odd := uint64(end), uint64(0)
 	for ; rest > 0 && len(text) >= 4; rest, text = rest-4, text[4:] {
-		a, b, e, f := uint(kind[text[0]]), uint(kind[text[1]]), uint(kind[text[2]]), uint(kind[text[3]])
-		pa, pb := uint(c.pairs[before<<6|a&63]), uint(c.pairs[a&63<<6|b&63])
-		pe, pf := uint(c.pairs[b&63<<6|e&63]), uint(c.pairs[e&63<<6|f&63])
+		a, b, e, f := uint64(kind[text[0]]), uint64(kind[text[1]]), uint64(kind[text[2]]), uint64(kind[text[3]])
+		pa, pb := uint64(c.pairs[before<<6|a&63]), uint64(c.pairs[a&63<<6|b&63])
+		pe, pf := uint64(c.pairs[b&63<<6|e&63]), uint64(c.pairs[e&63<<6|f&63])
 		before = f & 63
 		if rest < 4 {
-			keepB, keepE := uint(int(1-rest)>>63), uint(int(2-rest)>>63)
+			keepB, keepE := uint64(int64(1-rest)>>63), uint64(int64(2-rest)>>63)
 			b, pb, e, pe, f, pf = b&keepB, pb&keepB, e&keepE, pe&keepE, 0, 0
 		}
 		odd += a>>6 + b>>6 + e>>6 + f>>6
 		w1, k1 := pa>>4<<(pb&15)|pb>>4, pa&15+pb&15
 		w2, k2 := pe>>4<<(pf&15)|pf>>4, pe&15+pf&15
-		t.add(uint64(w1<<(k2&63)|w2), k1+k2)
+		t.add(w1<<(k2&63)|w2, uint(k1+k2))
 	}
-	return t, odd == uint(level-known-1)*2 && t.n <= 192-8
+	return t, odd == uint64(level-known-1)*2 && t.n <= 192-8
 }
 
 // same compares with an entry of size octets that ends at p, filled up with ones.
