@@ -143,14 +143,16 @@ type Query struct {
 func (p *Policy) find(name []byte, qtype uint16) (v Verdict) {
 	var s sight
 	if len(p.delta) > 0 {
-		for w := p.walk(name); w.next(); {
+		w := p.walk(name)
+		for w.next() {
 			if p.take(&s, w.group, w.labels, w.labels == w.count) {
 				return p.findRanked(asked{name, qtype})
 			}
 		}
 	} else {
 		var labels uint8
-		for w := p.base.names.Walk(name); w.Next(); {
+		w := p.base.names.Walk(name) // not in the for: each turn would have a copy
+		for w.Next() {
 			if labels == 0 {
 				labels = uint8(dnsname.Labels(name))
 			}

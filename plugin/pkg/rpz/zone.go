@@ -87,7 +87,8 @@ func (z *Zone) NSDName(name []byte) (Rule, bool) {
 
 func (z *Zone) find(t Trigger, in *names, name []byte) (Rule, bool) {
 	closest, above, labels := in.root, node{}, uint8(0)
-	for w := in.names.Walk(name); w.Next(); {
+	w := in.names.Walk(name) // not in the for: each turn would have a copy
+	for w.Next() {
 		above, closest, labels = closest, z.nodes[w.Value], w.Labels
 	}
 	if closest == (node{}) && above == (node{}) {
