@@ -13,11 +13,11 @@ import (
 
 // small is the whole rig at a size that takes seconds. It proves that the rig
 // works, and measures nothing.
-var small = plan{names: 2000, cached: 100, asked: 2000, rounds: 1, seconds: 1, waiting: 20, starts: 1, count: "100x"}
+var small = plan{names: 2000, many: 2, files: 20, swaps: 2, cached: 100, asked: 2000, rounds: 1, seconds: 1, waiting: 20, starts: 1, count: "100x"}
 
 // TestRig runs everything that make bench runs.
 func TestRig(t *testing.T) {
-	for _, program := range []string{"dnsperf", "taskset", "unbound"} {
+	for _, program := range []string{"dnsperf", "taskset", "unbound", "pdns_recursor"} {
 		if _, err := lookUp(program); err != nil {
 			t.Skipf("needs %s, which make test installs", program)
 		}

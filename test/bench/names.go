@@ -43,6 +43,35 @@ func readNames(list string, n int) (names []string, origin string, err error) {
 	return names, "real ones, drawn from published lists", lines.Err()
 }
 
+// alike are n names: the given ones, and as many more made of their parts, so that
+// letters, lengths and depths stay as they are.
+func alike(names []string, n int) []string {
+	all := append(make([]string, 0, n), names...)
+	known := make(map[string]bool, n)
+	for _, name := range names {
+		known[name] = true
+	}
+	for r := rand.New(rand.NewPCG(seed, 4)); len(all) < n; {
+		name := cross(names[r.IntN(len(names))], names[r.IntN(len(names))])
+		for known[name] { // of short names there are few
+			name = letters(r, 1) + name
+		}
+		known[name] = true
+		all = append(all, name)
+	}
+	return all
+}
+
+// cross gives the label before the last of one name the second half of another's.
+func cross(a, b string) string {
+	la, lb := strings.Split(a, "."), strings.Split(b, ".")
+	i, j := max(0, len(la)-2), max(0, len(lb)-2)
+	if joined := la[i][:(len(la[i])+1)/2] + lb[j][len(lb[j])/2:]; len(joined) < 60 {
+		la[i] = joined
+	}
+	return strings.Join(la, ".")
+}
+
 // madeUp are n names below .example of two or three labels.
 func madeUp(n int) []string {
 	r := rand.New(rand.NewPCG(seed, 1))

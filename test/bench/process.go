@@ -81,6 +81,7 @@ func (p *process) stop() {
 type usage struct {
 	cpu time.Duration
 	rss int64 // octets, now
+	own int64 // of them, without children
 }
 
 func (p *process) usage() usage {
@@ -102,7 +103,7 @@ func (p *process) usage() usage {
 			t += n
 		}
 		pages, _ := strconv.ParseInt(f[21], 10, 64)
-		all[pid] = usage{time.Duration(t) * time.Second / ticks, pages * int64(os.Getpagesize())}
+		all[pid] = usage{cpu: time.Duration(t) * time.Second / ticks, rss: pages * int64(os.Getpagesize())}
 	}
 	var sum usage
 	for pid, u := range all {
@@ -114,5 +115,6 @@ func (p *process) usage() usage {
 			}
 		}
 	}
+	sum.own = all[p.cmd.Process.Pid].rss
 	return sum
 }

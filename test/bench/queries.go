@@ -90,7 +90,7 @@ func (b *bench) queries(ctx context.Context) ([]series, error) {
 }
 
 // labels are the servers as the tables name them, ours first.
-var labels = []string{"sinkhole", "Unbound, RPZ"}
+var labels = []string{"sinkhole", "Unbound, RPZ", "PowerDNS, RPZ"}
 
 // generator are the flags of dnsperf beside server and file: 20 clients, one
 // thread, so many questions on their way, of which one is lost after 2 s.

@@ -15,6 +15,7 @@ type bench struct {
 	plan      plan
 	dir       string
 	names     []string
+	many      []string // and others like them
 	origin    string
 	authority *authority
 }
@@ -28,7 +29,7 @@ func newBench(p plan, dir string) (*bench, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &bench{p, dir, names, origin, a}, nil
+	return &bench{plan: p, dir: dir, names: names, many: alike(names, p.many*len(names)), origin: origin, authority: a}, nil
 }
 
 // server is one kind of server, ready to be started.
@@ -118,9 +119,30 @@ func (b *bench) writeList(s server) error {
 	return writeLines(s.listFile("names.txt"), len(b.names), func(i int) string { return b.names[i] })
 }
 
-// unbound is the peer. Its zone blocks the names and, to its advantage, nothing
-// below them.
-func (b *bench) unbound(name string) (server, error) {
+func (b *bench) sinkholeOf(name string, names []string) (server, error) {
+	s, err := b.sinkhole(name)
+	if err != nil {
+		return s, err
+	}
+	return s, writeNames(s.listFile("names.txt"), names)
+}
+
+// writeZone makes a response policy zone of names. It blocks them and, to the
+// advantage of the peers, nothing below them.
+func writeZone(path string, names []string) error {
+	head := "$TTL 60\n@ SOA localhost. root.localhost. 1 43200 7200 2592000 60\n@ NS localhost."
+	return writeLines(path, len(names)+1, func(i int) string {
+		if i == 0 {
+			return head
+		}
+		return names[i-1] + " CNAME ."
+	})
+}
+
+func (b *bench) unbound(name string) (server, error) { return b.unboundOf(name, b.names) }
+
+// unboundOf is the first peer.
+func (b *bench) unboundOf(name string, names []string) (server, error) {
 	dir := filepath.Join(b.dir, name)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return server{}, err
@@ -130,14 +152,7 @@ func (b *bench) unbound(name string) (server, error) {
 		return server{}, err
 	}
 	zone := filepath.Join(dir, "rpz.zone")
-	head := "$TTL 60\n@ SOA localhost. root.localhost. 1 43200 7200 2592000 60\n@ NS localhost."
-	err = writeLines(zone, len(b.names)+1, func(i int) string {
-		if i == 0 {
-			return head
-		}
-		return b.names[i-1] + " CNAME ."
-	})
-	if err != nil {
+	if err := writeZone(zone, names); err != nil {
 		return server{}, err
 	}
 	conf := fmt.Sprintf(`server:
@@ -169,4 +184,41 @@ forward-zone:
 		return server{}, err
 	}
 	return server{name, dir, addrs[0], "", []string{b.plan.unbound, "-d", "-c", path}}, nil
+}
+
+// powerdnsOf is the second peer.
+func (b *bench) powerdnsOf(name string, names []string) (server, error) {
+	dir := filepath.Join(b.dir, name)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return server{}, err
+	}
+	addrs, err := free(1)
+	if err != nil {
+		return server{}, err
+	}
+	zone := filepath.Join(dir, "rpz.zone")
+	if err := writeZone(zone, names); err != nil {
+		return server{}, err
+	}
+	lua := filepath.Join(dir, "rpz.lua")
+	if err := os.WriteFile(lua, []byte(fmt.Sprintf("rpzFile(%q, {policyName=\"bench\"})\n", zone)), 0o644); err != nil {
+		return server{}, err
+	}
+	conf := fmt.Sprintf(`local-address=127.0.0.1
+local-port=%s
+threads=1
+daemon=no
+socket-dir=%s
+lua-config-file=%s
+forward-zones-recurse=.=%s
+dont-query=
+dnssec=off
+webserver=no
+disable-syslog=yes
+loglevel=3
+`, port(addrs[0]), dir, lua, b.authority.addr)
+	if err := os.WriteFile(filepath.Join(dir, "recursor.conf"), []byte(conf), 0o644); err != nil {
+		return server{}, err
+	}
+	return server{name, dir, addrs[0], "", []string{b.plan.powerdns, "--config-dir=" + dir}}, nil
 }

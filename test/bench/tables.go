@@ -20,6 +20,11 @@ type results struct {
 	drops   []drop
 	index   index
 	counts  []count
+
+	holdings []holding
+	changes  []change
+	swaps    swaps
+	lookups  []lookup
 }
 
 func median[T cmp.Ordered](all []T) T {
@@ -41,11 +46,18 @@ func (r results) markdown(now time.Time) string {
 	write("| names | %s, %s |", thousands(r.names), r.origin)
 	write("| set-up | each server on one core, generator and authority on another; each figure is the median of its rounds, which alternate between the servers |\n")
 
-	r.writeQueries(write)
-	r.writeLoads(write)
-	r.writeIndex(write)
-	r.writeDrops(write)
-	r.writeCounts(write)
+	for _, t := range []struct {
+		measured bool
+		write    func(func(string, ...any))
+	}{
+		{r.queries != nil, r.writeQueries}, {r.loads != nil, r.writeLoads}, {r.index.names > 0, r.writeIndex},
+		{r.holdings != nil, r.writeHoldings}, {r.lookups != nil, r.writeLookups}, {r.drops != nil, r.writeDrops},
+		{r.changes != nil, r.writeChanges}, {r.swaps.n > 0, r.writeSwaps}, {r.counts != nil, r.writeCounts},
+	} {
+		if t.measured {
+			t.write(write)
+		}
+	}
 	return b.String()
 }
 
@@ -94,6 +106,51 @@ func (r results) writeIndex(write func(string, ...any)) {
 	write("`coredns_sinkhole_index_bytes` over `coredns_sinkhole_entries`, with all names in force.\n")
 	write("| names | index | bytes a name |\n| --- | --- | --- |")
 	write("| %s | %.1f MiB | %.1f |\n", thousands(r.index.names), mib(r.index.bytes), float64(r.index.bytes)/float64(r.index.names))
+}
+
+func (r results) writeHoldings(write func(string, ...any)) {
+	write("### Resident\n")
+	write("Resident memory of the process with the list less that of the same server with one name, each after as many questions for listed names (with the list, each name once); mapped pages count, children do not. Medians of %d starts.\n", r.plan.starts)
+	write("| server | names | with | without | bytes a name |\n| --- | --- | --- | --- | --- |")
+	for _, h := range r.holdings {
+		write("| %s | %s | %.1f MiB | %.1f MiB | %.1f |", h.server, thousands(h.names), mib(median(h.with)), mib(median(h.without)), h.bytes())
+	}
+	write("")
+}
+
+func (r results) writeLookups(write func(string, ...any)) {
+	write("### Look-ups\n")
+	write("`%s`, on one core: names drawn at random from all, and strangers of four labels; each beside one look-up in a map[string]uint32 of the same names, in turns.\n", strings.Join(lookupCommand(r.plan.count), " "))
+	write("| names, asked | index, ns | map, ns | ratio | octets a name |\n| --- | --- | --- | --- | --- |")
+	for _, l := range r.lookups {
+		write("| %s | %s | %s | %s | %s |", l.name, l.index, l.native, l.ratio, l.octets)
+	}
+	write("")
+}
+
+func (r results) writeChanges(write func(string, ...any)) {
+	write("## A list changes\n")
+	write("From a rename into the drop folder (with an older time: it has rested) to the first answer that it changes, %d times each; CPU of the server in that time, with the questions that look for the change.\n", r.plan.starts)
+	write("| change | seconds | CPU seconds |\n| --- | --- | --- |")
+	for _, c := range r.changes {
+		write("| %s | %.2f | %.3f |", c.what, median(c.wall).Seconds(), median(c.cpu).Seconds())
+	}
+	write("")
+}
+
+func (r results) writeSwaps(write func(string, ...any)) {
+	s := r.swaps
+	write("## Swaps under load\n")
+	write("A list of %s names takes the place of one like it, %d times, under %s questions a second for listed and cached names; first as long as it takes without a swap.\n", thousands(r.names), s.n, thousands(s.rate))
+	write("| | questions | lost | refused or failed | longest answer |\n| --- | --- | --- | --- | --- |")
+	for _, c := range []struct {
+		what string
+		calls
+	}{{"without a swap", s.alone}, {"during swaps", s.while}} {
+		write("| %s | %s | %d | %d | %.1f ms |", c.what, thousands(c.sent), c.lost, c.refused, c.longest.Seconds()*1000)
+	}
+	write("\nResident: %.1f MiB before the first swap, %.1f MiB at most (%.2f times), %.1f MiB after the first, %.1f MiB after the last.\n",
+		mib(s.rest), mib(s.peak), float64(s.peak)/float64(s.rest), mib(s.after[0]), mib(s.after[len(s.after)-1]))
 }
 
 func (r results) writeDrops(write func(string, ...any)) {
