@@ -114,9 +114,11 @@ func Reply(req *dns.Msg, p *policy.Policy, v policy.Verdict, up *dns.Msg, at int
 }
 
 // Join adds to m of Reply what up answers for the name that m's last CNAME leads
-// to; nil: there is no answer, and so none for the client.
+// to; nil: there is no answer, and so none for the client. Who asked for ANY, which
+// need not be answered (RFC 8482), has the CNAME at least.
 func Join(m, req, up *dns.Msg, stream bool) {
 	switch {
+	case up != nil && up.Rcode == dns.RcodeNotImplemented && req.Question[0].Qtype == dns.TypeANY:
 	case up == nil || up.Rcode != dns.RcodeSuccess && up.Rcode != dns.RcodeNameError:
 		m.Rcode = dns.RcodeServerFailure
 	default:

@@ -226,6 +226,10 @@ func TestReplyOfZones(t *testing.T) {
 				nx.example. 60 IN CNAME garden.example.
 				garden.example. 20 IN TXT "x"
 				` + policed},
+		{name: "where nobody answers ANY the CNAME stands alone", override: rpz.Override{Action: "cname", CNAME: "garden.example"},
+			ask: "nx.example. ANY", garden: "NOTIMP", want: `NOERROR
+				nx.example. 60 IN CNAME garden.example.
+				` + policed},
 		{name: "policy cname to a wildcard", override: rpz.Override{Action: "cname", CNAME: "*.garden.example"},
 			ask: "data.example. A", garden: "data.example.garden.example. 20 IN A 192.0.2.9", want: `NOERROR
 				data.example. 60 IN CNAME data.example.garden.example.
@@ -281,6 +285,9 @@ func said(t *testing.T, p *policy.Policy, q policy.Query, req, up *dns.Msg, gard
 	default:
 		answer = upstream(t, asked, garden)
 	case "none":
+	case "NOTIMP":
+		answer = upstream(t, asked, "")
+		answer.Rcode = dns.RcodeNotImplemented
 	case "NXDOMAIN":
 		answer = upstream(t, asked, "")
 		answer.Rcode = dns.RcodeNameError

@@ -45,10 +45,13 @@ func (p *Policy) decide(q Query, comes bool) Verdict {
 // listed, 0 for the question; Listed and answer.Reply want it.
 //
 // An answer that is neither NOERROR nor NXDOMAIN reveals nothing: what is bogus
-// stays SERVFAIL, but for what the question itself decides. Of what blocks
-// nothing, shadow rules and Passthru, the verdict tells the first.
+// stays SERVFAIL, but for what the question itself decides. NOTIMP to ANY says as
+// little of the name as RFC 8482 wants, and not that it failed: zones look at its
+// servers all the same. Of what blocks nothing, shadow rules and Passthru, the
+// verdict tells the first.
 func (p *Policy) Review(q Query, m *dns.Msg, d Delegations) (v Verdict, at int) {
-	reveals := m != nil && (m.Rcode == dns.RcodeSuccess || m.Rcode == dns.RcodeNameError)
+	reveals := m != nil && (m.Rcode == dns.RcodeSuccess || m.Rcode == dns.RcodeNameError ||
+		m.Rcode == dns.RcodeNotImplemented && q.Type == dns.TypeANY)
 	if v = p.decide(q, reveals); v.Blocks() || v.Whole() || !reveals || p == nil {
 		return v, 0
 	}
