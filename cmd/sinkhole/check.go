@@ -122,9 +122,9 @@ func (f *findings) read(conf string, alone bool, args []string, against comparin
 }
 
 // explainPassed reads a list once more for the lines that it passed over: a
-// server only counts them.
+// server only counts them. Of a zone its warnings name them.
 func (f *findings) explainPassed(c corefile, l *control.List) {
-	if l.PassedOverLines == 0 {
+	if l.PassedOverLines == 0 || l.Zone != nil {
 		return
 	}
 	told := 0
