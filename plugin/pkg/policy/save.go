@@ -11,6 +11,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"sync"
 
 	"golang.org/x/net/publicsuffix"
 
@@ -43,13 +44,20 @@ const (
 	readerVersion = 1
 )
 
+// saving is held by whoever saves or resumes: two generations of a Corefile have
+// one folder, and one would sweep away what the other has just written.
+var saving sync.Mutex
+
 // Save writes p into the folder dir, so that Resume has it back at once. What
 // was saved before stays valid until the new is whole; then its index goes. Where
-// there is no room, an error says so and nothing else changes.
+// there is no room, an error says so and nothing else changes. It may be called at
+// any time, of any Policy.
 func (p *Policy) Save(dir string) error {
 	if p == nil {
 		return nil
 	}
+	saving.Lock()
+	defer saving.Unlock()
 	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return fmt.Errorf("index %s: %w", dir, err)
 	}
@@ -147,6 +155,8 @@ var errState = errors.New("not a state of this program and this configuration")
 
 // resume is the Policy that was saved, whose files cannot be opened.
 func resume(cfg Config, dir string) (*Policy, error) {
+	saving.Lock()
+	defer saving.Unlock()
 	s, err := readState(dir)
 	if err != nil {
 		return nil, err

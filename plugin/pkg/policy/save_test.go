@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -434,6 +435,34 @@ func TestKilledWhileSaving(t *testing.T) {
 				t.Errorf("after kill %d: got\n%s\nwant\n%s", kill, got, want[i])
 			}
 		}
+	}
+}
+
+// TestTwoSaveAtOnce: two generations of a Corefile have one folder, and what they
+// save in it at the same time is one Policy or the other.
+func TestTwoSaveAtOnce(t *testing.T) {
+	dir := t.TempDir()
+	var savers sync.WaitGroup
+	for range 2 {
+		savers.Go(func() {
+			for i := range 30 {
+				files := hashed(filesOf(fmt.Sprintf("c2/a.txt: n%d.example", i)))
+				p, err := Build(t.Context(), testConfig(), files, nil, Options{Dir: dir})
+				if err == nil {
+					err = p.Save(dir)
+				}
+				if err != nil {
+					t.Errorf("save %d: %v", i, err)
+				}
+				if _, err := resume(testConfig(), dir); err != nil {
+					t.Errorf("resume %d: %v", i, err)
+				}
+			}
+		})
+	}
+	savers.Wait()
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 2 {
+		t.Errorf("left in the folder: %v, %v", left, err)
 	}
 }
 
