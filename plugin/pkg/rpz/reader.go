@@ -24,6 +24,7 @@ type reader struct {
 	apex    []byte // the zone, wire form; nil: not known yet
 	fixed   bool   // an SOA or an earlier reading said so
 	wanted  []byte // an SOA behind rules says another one: read again
+	guessed bool   // its name is relative to the file's
 	origins bool   // an $ORIGIN was told
 	soa     *dns.SOA
 	soaLine int
@@ -55,9 +56,12 @@ func read(ctx context.Context, file string, open list.Source, o ReadOptions, pre
 	prepare(r)
 	err := r.run(open)
 	if r.wanted != nil {
-		apex := r.wanted
+		apex, guessed := r.wanted, r.guessed
 		r = newReader(ctx, file, o)
 		r.apex, r.fixed = apex, true
+		if !guessed {
+			r.at.origin = apex
+		}
 		prepare(r)
 		err = r.run(open)
 	}

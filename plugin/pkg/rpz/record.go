@@ -41,6 +41,7 @@ const (
 // found is what one record says: parse fills it and changes nothing else.
 type found struct {
 	owner []byte // wire form, whole
+	full  bool   // it was written absolute
 	typ   uint16
 	ttl   uint32
 	told  bool     // the TTL stands in the record
@@ -82,6 +83,7 @@ func (r *reader) parse(text []byte, f *found) (why string) {
 			return whyNoOwner
 		}
 	} else {
+		f.full = absolute(tok[0])
 		if f.owner, why = r.appendName(r.room[:0], tok[0], f); why != "" {
 			return why
 		}

@@ -59,6 +59,17 @@ func (r *reader) parseSOA(f *found) (why string) {
 	return ""
 }
 
+// start is the origin until an $ORIGIN says another: the zone's name, as programs
+// have it that are told which zone a file is. Here an SOA tells it, and before it
+// the file's name is a guess.
+func (p *place) start(apex []byte) {
+	for guess := p.origin; p != nil; p = p.below {
+		if string(p.origin) == string(guess) {
+			p.origin = apex
+		}
+	}
+}
+
 const (
 	warnForeign  = "an SOA of another name than the zone's, which is %s; ignored"
 	warnOtherSOA = "another SOA than that of line %d, which stays"
@@ -69,11 +80,14 @@ func (r *reader) takeSOA(f *found, warn func(string)) {
 	ours := r.apex == nil || string(f.owner) == string(r.apex)
 	switch {
 	case !ours && !r.fixed && r.records < maxBefore:
-		r.wanted = bytes.Clone(f.owner)
+		r.wanted, r.guessed = bytes.Clone(f.owner), !f.full && !r.origins
 	case !ours:
 		warn(fmt.Sprintf(warnForeign, dnsname.String(r.apex)))
 	case r.soa == nil:
 		r.apex, r.fixed = bytes.Clone(f.owner), true
+		if f.full && !r.origins {
+			r.at.start(r.apex)
+		}
 		r.soa, r.soaLine = f.soa, r.at.line
 		r.soa.Hdr = dns.RR_Header{Name: dns.Fqdn(dnsname.String(r.apex)), Rrtype: dns.TypeSOA, Class: dns.ClassINET}
 		r.soa.Hdr.Ttl = r.ttl(f)
