@@ -69,12 +69,12 @@ func (c *client) Write(b []byte) (int, error) {
 func (c *client) wrote() bool { return c.reply != nil || c.packed != nil }
 
 // pass writes what those below wrote.
-func (c *client) pass() error {
+func (c *client) pass() {
 	if c.packed != nil {
-		_, err := c.ResponseWriter.Write(c.packed)
-		return err
+		c.ResponseWriter.Write(c.packed)
+		return
 	}
-	return c.ResponseWriter.WriteMsg(c.reply)
+	c.ResponseWriter.WriteMsg(c.reply)
 }
 
 // decide judges the question.

@@ -22,10 +22,13 @@ func (h *Handler) Name() string { return pluginName }
 // Ready implements ready.Readiness: lists are in force.
 func (h *Handler) Ready() bool { return h.lists != nil && h.lists.inForce.Load() != nil }
 
-// ServeDNS answers what is listed, and has what the others answer reviewed.
+// ServeDNS answers what is listed, and has what the others answer reviewed. Of a
+// reply that cannot be written it tells nobody: the client is gone, and `errors`
+// would log his address with the name.
 func (h *Handler) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error) {
 	if asks(r) && inExplainZone(r.Question[0].Name) {
-		return dns.RcodeSuccess, w.WriteMsg(h.explained(ctx, w, r))
+		w.WriteMsg(h.explained(ctx, w, r))
+		return dns.RcodeSuccess, nil
 	}
 	src := query.SourceOf(ctx)
 	if !asks(r) || src != nil && src.OptedOut {
@@ -35,7 +38,8 @@ func (h *Handler) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg
 	reply, what := c.decide()
 	switch what {
 	case answered:
-		return dns.RcodeSuccess, w.WriteMsg(reply)
+		w.WriteMsg(reply)
+		return dns.RcodeSuccess, nil
 	case dropped:
 		return dns.RcodeSuccess, nil
 	case leftAlone:
@@ -48,14 +52,12 @@ func (h *Handler) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg
 	// Where nothing was written, what became listed meanwhile counts all the same.
 	switch reply, what := c.review(); {
 	case what == answered:
-		return dns.RcodeSuccess, w.WriteMsg(reply)
+		w.WriteMsg(reply)
+		return dns.RcodeSuccess, nil
 	case what == dropped:
 		return dns.RcodeSuccess, nil
-	case !c.wrote():
-		return code, err
-	}
-	if failed := c.pass(); failed != nil {
-		err = failed
+	case c.wrote():
+		c.pass()
 	}
 	return code, err
 }

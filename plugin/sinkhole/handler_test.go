@@ -105,6 +105,25 @@ func (r *recorder) Write(b []byte) (int, error) {
 	return len(b), r.msg.Unpack(b)
 }
 
+// left is a client that has gone away.
+type left struct{ test.ResponseWriter }
+
+func (l *left) WriteMsg(*dns.Msg) error {
+	return &net.OpError{Op: "write", Net: "udp", Addr: l.RemoteAddr(), Err: net.ErrClosed}
+}
+func (l *left) Write([]byte) (int, error) { return 0, l.WriteMsg(nil) }
+
+// TestErrorsNameNobody: an error of ours would be logged with the name, and one of
+// a connection has the client's address in it.
+func TestErrorsNameNobody(t *testing.T) {
+	h := &Handler{Next: &upstream{records: []string{"other.example. 300 IN A 192.0.2.1"}}, lists: lists(t, Defaults(), map[string]string{"c2/a.txt": "bad.example\n"})}
+	for _, name := range []string{"bad.example.", "other.example.", "bad.example.explain.sinkhole."} {
+		if _, err := h.ServeDNS(t.Context(), new(left), new(dns.Msg).SetQuestion(name, dns.TypeA)); err != nil {
+			t.Errorf("%s: %v; want no error", name, err)
+		}
+	}
+}
+
 // ask puts one question; m is nil where nothing is written.
 func ask(t testing.TB, h *Handler, name, qtype string, src *query.Source) (m *dns.Msg, code int) {
 	t.Helper()

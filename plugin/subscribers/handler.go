@@ -43,7 +43,8 @@ func (h *Handler) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg
 	if r.Opcode == dns.OpcodeNotify && h.feeds != nil {
 		if m := h.feeds.Notify(v.source.Addr.Addr(), r, w.TsigStatus()); m != nil {
 			v.written = true
-			return dns.RcodeSuccess, w.WriteMsg(m)
+			w.WriteMsg(m)
+			return dns.RcodeSuccess, nil
 		}
 	}
 	verdict := query.Judge(r, h.served.Has(v.source.Addr.Addr()))
@@ -52,7 +53,8 @@ func (h *Handler) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg
 	}
 	if verdict != query.Pass {
 		refused.WithLabelValues(metrics.WithServer(ctx), verdict.String()).Inc()
-		return dns.RcodeSuccess, v.turnAway(verdict)
+		v.turnAway(verdict)
+		return dns.RcodeSuccess, nil
 	}
 	_, v.source.OptedOut = h.classes().Of(v.source.Addr)
 	v.source.Line = uint64(h.Line(v.source.Addr))

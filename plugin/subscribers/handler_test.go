@@ -47,6 +47,35 @@ func (c *client) WriteMsg(m *dns.Msg) error {
 	return err
 }
 
+// left is a client that has gone away.
+type left struct{ client }
+
+func (c *left) WriteMsg(*dns.Msg) error {
+	return &net.OpError{Op: "write", Net: "tcp", Addr: c.remote, Err: net.ErrClosed}
+}
+func (c *left) Write([]byte) (int, error) { return 0, c.WriteMsg(nil) }
+
+// TestErrorsNameNobody: an error of ours would be logged with the name, and one of
+// a connection has the client's address in it.
+func TestErrorsNameNobody(t *testing.T) {
+	large := question("host.example.")
+	for range 9 {
+		large.Answer = append(large.Answer, &dns.TXT{Hdr: dns.RR_Header{Name: "host.example.", Rrtype: dns.TypeTXT, Class: dns.ClassINET},
+			Txt: []string{"some sixty octets, so that the answer is larger than the one of UDP"}})
+	}
+	for name, from := range map[string]string{"a stranger": "203.0.113.1:5353", "a subscriber": "192.0.2.1:5353"} {
+		at := netip.MustParseAddrPort(from)
+		for _, addr := range []net.Addr{net.UDPAddrFromAddrPort(at), net.TCPAddrFromAddrPort(at)} {
+			h := handler(t, func(_ context.Context, w dns.ResponseWriter, _ *dns.Msg) (int, error) {
+				return dns.RcodeSuccess, w.WriteMsg(large)
+			})
+			if _, err := h.ServeDNS(t.Context(), &left{client{remote: addr}}, question("host.example.")); err != nil {
+				t.Errorf("%s by %s: %v; want no error", name, addr.Network(), err)
+			}
+		}
+	}
+}
+
 // FuzzServeDNS gives the gate any packet that the parser takes, as CoreDNS does:
 // no fault comes of it, at most one answer, and none over the client's size.
 func FuzzServeDNS(f *testing.F) {

@@ -43,22 +43,21 @@ type visit struct {
 }
 
 // turnAway writes the reply to what is not let in, or ends it in silence.
-func (v *visit) turnAway(verdict query.Verdict) error {
+func (v *visit) turnAway(verdict query.Verdict) {
 	m := verdict.Reply(v.asked)
 	if m == nil {
 		v.hangUp()
-		return nil
+		return
 	}
 	if m.IsEdns0() != nil {
 		announce(v.asked.IsEdns0())
 	} else {
 		v.asked.Extra = nil // or CoreDNS adds an OPT to what is to have none
 	}
-	err := v.ResponseWriter.WriteMsg(m)
+	v.ResponseWriter.WriteMsg(m)
 	if verdict == query.Stranger {
 		v.hangUp()
 	}
-	return err
 }
 
 // hangUp closes a connection that leads to nothing.
@@ -98,7 +97,8 @@ func (v *visit) letIn() {
 }
 
 // WriteMsg sends the reply m to the client. m stays as it is: it may be the
-// answer to others, too.
+// answer to others, too. That it cannot be written is not told: the client is
+// gone, and `errors` would log his address with the name.
 func (v *visit) WriteMsg(m *dns.Msg) error {
 	v.written = true
 	v.reply = *m
@@ -114,9 +114,11 @@ func (v *visit) WriteMsg(m *dns.Msg) error {
 		query.Fit(r, v.limit)
 	}
 	if v.spoilt() {
-		return v.writePacked()
+		v.writePacked()
+	} else {
+		v.ResponseWriter.WriteMsg(r)
 	}
-	return v.ResponseWriter.WriteMsg(r)
+	return nil
 }
 
 // spell is section with the name that was asked in the client's letters: a cache
@@ -187,17 +189,12 @@ func (v *visit) spoilt() bool {
 }
 
 // writePacked sends the reply past those who would spoil it.
-func (v *visit) writePacked() error {
+func (v *visit) writePacked() {
 	v.reply.Compress = true
-	wire, err := v.reply.Pack()
-	if err != nil {
-		return err
-	}
-	if _, err := v.ResponseWriter.Write(wire); err != nil {
-		return err
+	if wire, err := v.reply.Pack(); err == nil {
+		v.ResponseWriter.Write(wire)
 	}
 	v.hangUp() // a stream of QUIC has one answer
-	return nil
 }
 
 // Write sends a reply that was packed already.
