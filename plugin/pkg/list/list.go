@@ -24,8 +24,8 @@
 // What is none of these is refused, with line and reason, or passed over: forms
 // that are recognised and mean something that an exact index of names does not
 // say (a path, a URL with one, a pattern, a rule for pages, an option of another
-// program that blocks nothing). Nothing is guessed: a path never becomes a name, a hosts line for a
-// real address never a block.
+// program that blocks nothing). Nothing is guessed: a path never becomes a name, a
+// hosts line for a real address never a block.
 //
 // # Bounds
 //

@@ -35,26 +35,16 @@ func (n Note) String() string {
 	return fmt.Sprintf("%s:%d: %q: %s", n.File, n.Line, n.Text, n.Why)
 }
 
-func (r *reader) refuse(text []byte, why string) {
-	r.res.Refused++
-	r.note(text, why, false, false)
-}
+func (r *reader) refuse(text []byte, why string) { r.note(Note{Why: why}, text) }
 
-func (r *reader) refuseByGuard(text []byte, why string) {
-	r.res.Refused++
-	r.res.GuardRefused++
-	r.note(text, why, true, false)
-}
+func (r *reader) refuseByGuard(text []byte, why string) { r.note(Note{Why: why, Guard: true}, text) }
 
-func (r *reader) warn(text []byte, why string) {
-	r.res.Warnings++
-	r.note(text, why, false, true)
-}
+func (r *reader) warn(text []byte, why string) { r.note(Note{Why: why, Warning: true}, text) }
 
-func (r *reader) note(text []byte, why string, guard, warning bool) {
-	if len(r.res.Notes) < MaxNotes {
-		r.res.Notes = append(r.res.Notes, Note{File: r.file, Line: r.line, Text: cut(text), Why: why, Guard: guard, Warning: warning})
-	}
+// note notes something about text on the line at hand.
+func (r *reader) note(n Note, text []byte) {
+	n.File, n.Line = r.file, r.line
+	r.res.Note(n, text)
 }
 
 // cut is the beginning of a text, not ending inside a character.
