@@ -106,6 +106,15 @@ func TestRulesOfOneFile(t *testing.T) {
 			want: `sinkhole by c2/a.txt:2, category c2
 				not c2/a.txt:3 "@@||bad.example^$dnsrewrite": removes all rewrites of its file
 				not c2/a.txt:1 "||bad.example^$dnsrewrite=192.0.2.9": its own file has an exception from all rewrites`},
+		{name: "an important one stays, as in AdGuard",
+			lists: `c2/a.txt: ||bad.example^$dnsrewrite=192.0.2.9,important | @@||bad.example^$dnsrewrite`, ask: "bad.example A",
+			want: `local-data by c2/a.txt:1, category c2: NOERROR 192.0.2.9
+				not c2/a.txt:2 "@@||bad.example^$dnsrewrite": removes all rewrites of its file`},
+		{name: "unless the exception is important too",
+			lists: `c2/a.txt: ||bad.example^$dnsrewrite=192.0.2.9,important | @@||bad.example^$important,dnsrewrite=192.0.2.9`, ask: "bad.example A",
+			want: `pass
+				not c2/a.txt:2 "@@||bad.example^$important,dnsrewrite=192.0.2.9": removes this rewrite from its file
+				not c2/a.txt:1 "||bad.example^$dnsrewrite=192.0.2.9,important": its own file has an exception from this rewrite`},
 		{name: "another exception removes none",
 			lists: `c2/a.txt: ||bad.example^$dnsrewrite=REFUSED | @@||bad.example^`, ask: "bad.example A",
 			want: `local-data by c2/a.txt:1, category c2: REFUSED

@@ -405,10 +405,10 @@ func (q *inquiry) whyExcept(m match) string {
 // whyRemoved says what removes a rewrite; "" where nothing does.
 func (q *inquiry) whyRemoved(m match) string {
 	w := q.weight(m.place)
-	switch {
-	case w.removesAll:
+	switch lost := w.rewrite == none || q.at(m) < w.rewrite || q.at(m) == w.rewrite && !q.lives(m); {
+	case lost && w.removesAll:
 		return "its own file has an exception from all rewrites"
-	case w.rewrite == none || q.at(m) < w.rewrite || q.at(m) == w.rewrite && !q.lives(m):
+	case lost:
 		return "its own file has an exception from this rewrite"
 	}
 	return ""

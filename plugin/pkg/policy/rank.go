@@ -127,15 +127,15 @@ type weight struct {
 	block, must          int
 	exempt, free, reopen int
 	rewrite              int  // one that was not removed
-	removes, removesAll  bool // exceptions from rewrites
+	removes, removesAll  bool // exceptions from rewrites; from all of them
 
 	decides int    // the hit of what the file says in the end
 	live    uint64 // of a rewrite: those not removed, by place among the file's clauses there
 }
 
 // weigh looks at the entries of a file, where at leads to them. Rewrites come
-// before all else, and only exceptions of their own kind remove them. Of the
-// rest an important exception beats all; an exception beats what is not
+// before all else, and only exceptions of their own kind remove them, important
+// ones only if they are important too. Of the rest an important exception beats all; an exception beats what is not
 // important, and one that reopens only what is shorter.
 func (p *Policy) weigh(file uint32, hits []hit, at []uint32, a asked) weight {
 	w := weight{block: none, must: none, exempt: none, free: none, reopen: none, rewrite: none, decides: none}
@@ -156,7 +156,7 @@ func (p *Policy) weigh(file uint32, hits []hit, at []uint32, a asked) weight {
 			w.enter(k, i)
 		}
 	}
-	if rewrites && !w.removesAll {
+	if rewrites {
 		for i := range hits {
 			if w.live = p.live(file, hits, at, i, w.removes, a); w.live != 0 {
 				w.rewrite, w.decides = i, i
@@ -212,8 +212,8 @@ func (p *Policy) live(file uint32, hits []hit, at []uint32, i int, removes bool,
 		if e.clause == 0 {
 			continue
 		}
-		says := p.clauses[e.clause].says
-		if says != 0 && e.kinds.at(hits[i].own)&anyBlock != 0 && p.holds(e, a) && !(removes && p.removed(file, says, hits, at, a)) {
+		says, k := p.clauses[e.clause].says, e.kinds.at(hits[i].own)
+		if says != 0 && k&anyBlock != 0 && p.holds(e, a) && !(removes && p.removed(file, says, k&musts != 0, hits, at, a)) {
 			live |= 1 << place
 		}
 		place++
@@ -221,12 +221,14 @@ func (p *Policy) live(file uint32, hits []hit, at []uint32, i int, removes bool,
 	return live
 }
 
-// removed tells whether a file has an exception from what a rewrite says.
-func (p *Policy) removed(file, says uint32, hits []hit, at []uint32, a asked) bool {
+// removed tells whether a file has an exception from what a rewrite says, which
+// is important or is not.
+func (p *Policy) removed(file, says uint32, must bool, hits []hit, at []uint32, a asked) bool {
 	for i, h := range hits {
 		for n := at[i]; n != 0 && p.groups[n].file == file; n = p.groups[n].rest {
 			e := p.groups[n].entry
-			if e.kinds.at(h.own)&anyExcept != 0 && p.clauses[e.clause].says == says && p.holds(e, a) {
+			k, of := e.kinds.at(h.own), p.clauses[e.clause].says
+			if k&anyExcept != 0 && (of == says || of == saysAll) && (!must || k&frees != 0) && p.holds(e, a) {
 				return true
 			}
 		}

@@ -175,7 +175,7 @@ func (f *twinFile) decides(asked, qtype string) []twinRule {
 	}
 	if live := longest(on, func(r twinRule) bool {
 		return !r.except && r.rewrite != "" &&
-			!any(func(x twinRule) bool { return x.except && (x.rewrite == "all" || x.rewrite == r.rewrite) })
+			!any(func(x twinRule) bool { return x.except && (x.rewrite == "all" || x.rewrite == r.rewrite) && (x.important || !r.important) })
 	}); len(live) > 0 {
 		return live
 	}
@@ -305,10 +305,10 @@ func twinRuleOf(what, which byte) (r twinRule) {
 	case 7, 8, 9, 10:
 		r.rewrite = fmt.Sprintf("192.0.2.%d", what>>3)
 	case 11:
-		r.rewrite, r.types = "192.0.2.7", "A"
+		r.rewrite, r.types, r.important = "192.0.2.7", "A", what&1 != 0
 	case 12:
 		if r.except {
-			r.rewrite = "all"
+			r.rewrite, r.important = "all", what&1 != 0
 		}
 	case 13, 14:
 		r.except, r.reopens, r.subtree = true, true, true
