@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+
+	"sinkhole/plugin/pkg/statedir"
 )
 
 // base is the zone in the file, as it was when it was last read whole.
@@ -231,28 +233,13 @@ func (w *writer) rename(sum string) error {
 	if err := w.f.Chmod(0o644); err != nil { // a list is no secret of the server's user
 		return err
 	}
-	if err := w.f.Sync(); err != nil {
-		return err
-	}
-	if err := os.Rename(w.f.Name(), w.path); err != nil {
-		return err
-	}
-	return syncFolder(filepath.Dir(w.path))
+	return statedir.Commit(w.f, w.path)
 }
 
 // discard leaves nothing behind but what was committed.
 func (w *writer) discard() {
 	w.f.Close()
 	os.Remove(w.f.Name())
-}
-
-func syncFolder(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
 }
 
 // leftOver is how old a temporary file is that nobody writes to any more.

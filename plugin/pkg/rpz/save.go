@@ -8,13 +8,13 @@ import (
 	"hash/crc32"
 	"net/netip"
 	"os"
-	"path/filepath"
 	"slices"
 
 	"github.com/gaissmai/bart"
 	"github.com/miekg/dns"
 
 	"sinkhole/plugin/pkg/index"
+	"sinkhole/plugin/pkg/statedir"
 )
 
 // ErrFormat is a file that is broken, or of another version.
@@ -52,7 +52,7 @@ func (z *Zone) Save(path string) error {
 			return err
 		}
 	}
-	return writeFile(path+endZone, z.marshal())
+	return statedir.WriteFile(path+endZone, z.marshal(), 0o600)
 }
 
 // Open is the zone that Save wrote.
@@ -256,27 +256,4 @@ func (z *Zone) sound() bool {
 
 func (z *Zone) astray(n node) bool {
 	return int(n.own) >= len(z.outcomes) || int(n.wild) >= len(z.outcomes)
-}
-
-// writeFile writes aside, makes it last and renames.
-func writeFile(path string, text []byte) error {
-	tmp := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".tmp")
-	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(text)
-	if err == nil {
-		err = f.Sync()
-	}
-	if e := f.Close(); err == nil {
-		err = e
-	}
-	if err == nil {
-		err = os.Rename(tmp, path)
-	}
-	if err != nil {
-		os.Remove(tmp)
-	}
-	return err
 }
