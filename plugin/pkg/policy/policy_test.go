@@ -414,7 +414,7 @@ func TestNil(t *testing.T) {
 		p.Category(v) != nil || p.File(v.Rule) != "" || p.Stats().Names != 0 || p.Categories() != nil {
 		t.Error("a nil Policy lists something")
 	}
-	if e, err := p.ExplainAddr(netip.MustParseAddr("192.0.2.1")); e.Decides != nil || err != nil {
+	if e, err := p.ExplainMany([]Asked{{Addr: netip.MustParseAddr("192.0.2.1")}}); len(e) != 1 || e[0].Decides != nil || err != nil {
 		t.Error("a nil Policy lists an address")
 	}
 	if empty, err := buildOf(Config{}, nil); err != nil || empty.Decide(q) != (Verdict{}) {

@@ -175,7 +175,9 @@ func (f *twinFile) decides(asked, qtype string) []twinRule {
 	}
 	if live := longest(on, func(r twinRule) bool {
 		return !r.except && r.rewrite != "" &&
-			!any(func(x twinRule) bool { return x.except && (x.rewrite == "all" || x.rewrite == r.rewrite) && (x.important || !r.important) })
+			!any(func(x twinRule) bool {
+				return x.except && (x.rewrite == "all" || x.rewrite == r.rewrite) && (x.important || !r.important)
+			})
 	}); len(live) > 0 {
 		return live
 	}

@@ -221,11 +221,8 @@ func (row zoneRow) rule(t testing.TB, p *Policy, q Query, m *dns.Msg, v Verdict,
 			names = append(names, wire(t, l[1]))
 		}
 	case v.Trigger == SVCB:
-		for _, rr := range m.Answer[at-1:] {
-			if s, ok := rr.(*dns.HTTPS); ok {
-				names = [][]byte{wire(t, s.Target)}
-			}
-			break
+		if s, ok := m.Answer[at-1].(*dns.HTTPS); ok {
+			names = [][]byte{wire(t, s.Target)}
 		}
 	case at > 0:
 		_, name, _ := Lead(m, at)
