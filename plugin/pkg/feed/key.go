@@ -69,16 +69,15 @@ func parseKey(text string) (k Key, err error) {
 	}
 	words = words[3:]
 	for ; len(words) > 2 && words[0] != "}"; words = words[3:] {
-		if words[2] != ";" {
-			return k, fmt.Errorf("%q where a ; is to be", words[2])
-		}
-		switch words[0] {
-		case "algorithm":
+		switch option := words[0]; { // what stands elsewhere may be the secret, and is not shown
+		case option != "algorithm" && option != "secret":
+			err = errors.New("an option that is neither algorithm nor secret")
+		case words[2] != ";":
+			err = fmt.Errorf("no ; behind %s and its value", option)
+		case option == "algorithm":
 			k.Algorithm, err = keyAlgorithm(words[1])
-		case "secret":
-			k.Secret, err = keySecret(words[1])
 		default:
-			err = fmt.Errorf("%q is neither algorithm nor secret", words[0])
+			k.Secret, err = keySecret(words[1])
 		}
 		if err != nil {
 			return k, err

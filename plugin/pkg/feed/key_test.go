@@ -1,6 +1,7 @@
 package feed
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -25,10 +26,12 @@ func TestReadKey(t *testing.T) {
 		"no algorithm":                       {"key a { secret " + secret + "; };", "a key without algorithm"},
 		"two keys":                           {"key a { algorithm hmac-sha1; secret " + secret + "; };\nkey b { algorithm hmac-sha1; secret " + secret + "; };", "more or less than one key in it"},
 		"half a key":                         {"key a { algorithm hmac-sha1; secret " + secret + ";", "more or less than one key in it"},
-		"an option that a key does not have": {"key a { algorithm hmac-sha1; mode 7; };", `"mode" is neither algorithm nor secret`},
+		"an option that a key does not have": {"key a { algorithm hmac-sha1; mode 7; };", "an option that is neither algorithm nor secret"},
 		"a quote that does not end":          {"key \"a", "a quote that does not end"},
 		"a name that is none":                {"key a..b { algorithm hmac-sha1; secret " + secret + "; };", `key "a..b": empty label`},
-		"a semicolon that is missing":        {"key a { algorithm hmac-sha1 secret " + secret + "; };", `"secret" where a ; is to be`},
+		"a semicolon that is missing":        {"key a { algorithm hmac-sha1 secret " + secret + "; };", "no ; behind algorithm and its value"},
+		"a semicolon too many":               {"key a { secret; " + secret + "; algorithm hmac-sha1; };", "no ; behind secret and its value"},
+		"a secret without its word":          {"key a { algorithm hmac-sha1; " + secret + "; };", "an option that is neither algorithm nor secret"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "key")
@@ -67,4 +70,28 @@ func TestReadKeyMode(t *testing.T) {
 	if _, _, err := ReadKey(t.TempDir()); err == nil || !strings.Contains(err.Error(), "no regular file") {
 		t.Errorf("a folder: got %v", err)
 	}
+}
+
+// FuzzKey: what is taken is a whole key, and means the same when it is written as
+// tsig-keygen writes it.
+func FuzzKey(f *testing.F) {
+	for _, text := range []string{
+		"key \"transfer.example\" {\n\talgorithm hmac-sha256;\n\tsecret \"c2Vrcml0c2Vrcml0\";\n};\n",
+		"/* ours */ key a{secret c2Vr; algorithm hmac-sha512.;}", "key a { # no end", "key \"", "}};",
+	} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		k, err := parseKey(text)
+		if err != nil {
+			return
+		}
+		again, err := parseKey(fmt.Sprintf("key %q {\n\talgorithm %s;\n\tsecret %q;\n};\n", k.Name, k.Algorithm, k.Secret))
+		if strings.ContainsAny(k.Name, "\"\\") { // %q is not how named.conf quotes these
+			return
+		}
+		if err != nil || again != k {
+			t.Errorf("got %+v, %v; want %+v", again, err, k)
+		}
+	})
 }
