@@ -49,6 +49,7 @@ type Sinkhole struct {
 	swaps   atomic.Int64   // sets that came in force
 	self    *policy.Policy // of the self-test name alone; nil: there is none
 	after   aftermath      // of the last set that came in force
+	pauses  pauses         // while files are read and a set is built
 	explain sync.Mutex     // one explanation for DNS at a time
 
 	ctx     context.Context // ends with the lists
@@ -88,6 +89,7 @@ func open(cfg Config, state string) (*Sinkhole, error) {
 		return nil, err
 	}
 	begins = false
+	s.pauses.serving.Store(true)
 	figures := s.inForce.Load().Stats()
 	log.Infof("%d names and %d prefixes of %d lists in force, after %s",
 		figures.Names, figures.Addresses, len(figures.Files), time.Since(begun).Round(time.Millisecond))
@@ -109,7 +111,7 @@ func within(path, dir string) bool {
 
 // newSinkhole has read nothing yet.
 func newSinkhole(cfg Config, dir string, sentences int) *Sinkhole {
-	s := &Sinkhole{cfg: cfg, dir: dir, guard: policy.Guard(cfg.Protect), sentences: sentences}
+	s := &Sinkhole{cfg: cfg, dir: dir, guard: policy.Guard(cfg.Protect), sentences: sentences, pauses: pauses{begun: time.Now()}}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	return s
 }
@@ -139,6 +141,7 @@ func (s *Sinkhole) load(state string, changed func(dropdir.File)) (err error) {
 		Expires: expires,
 		Apply:   s.apply,
 		Changed: changed,
+		Pause:   s.pauses.pause,
 	})
 	if err := s.folder.Start(s.ctx); err != nil {
 		return fmt.Errorf("lists %s: %w", s.dir, err)

@@ -108,6 +108,10 @@ type Options struct {
 	Expires func(detail any) time.Duration
 	// Now is the clock on the wall; nil: time.Now.
 	Now func() time.Time
+	// Pause is called before each piece of a file is read, at most 64 KiB mostly,
+	// by what reads versions that Apply was given too: who serves meanwhile may
+	// let others have the processor. nil: nothing.
+	Pause func()
 	// Apply puts a set of versions in force, sorted by name. On an error the set
 	// before stays in force, the error is shown, and the next look tries again.
 	Apply func(ctx context.Context, in []Version) error
@@ -227,6 +231,9 @@ func New(o Options) *Folder {
 	}
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Pause == nil {
+		o.Pause = func() {}
 	}
 	f := &Folder{o: o, store: store{o.State}, entries: map[string]*entry{}, parts: map[string]*entry{}, serials: map[string]uint64{}}
 	f.shown.Store(&shown{})

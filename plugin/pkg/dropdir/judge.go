@@ -218,7 +218,7 @@ func (f *Folder) judgeKept(ctx context.Context, e *entry) {
 		if err != nil {
 			return nil, err
 		}
-		return &patientFile{patient{ctx, r}, r}, nil
+		return &patientFile{patient{ctx, r, f.o.Pause}, r}, nil
 	}
 	var err error
 	n.entries, n.detail, err = f.ask(Reading{

@@ -226,7 +226,7 @@ func (f *Folder) copied(ctx context.Context, dir folder, e *entry) bool {
 			return false
 		}
 		defer file.Close()
-		err = f.store.put(opened{file, info}.reader(ctx), sum)
+		err = f.store.put(opened{file, info, f.o.Pause}.reader(ctx), sum)
 		f.stateFailed(err)
 		return err == nil
 	}

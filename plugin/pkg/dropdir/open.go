@@ -176,13 +176,14 @@ var errChanged = errors.New("it changes while it is read")
 // opened is one version of a file, held open while it is judged: what takes the
 // place of the file in the folder meanwhile does not matter.
 type opened struct {
-	file *os.File
-	info fs.FileInfo
+	file  *os.File
+	info  fs.FileInfo
+	pause func()
 }
 
 // reader reads the octets from the beginning; any number may be used at once.
 func (v opened) reader(ctx context.Context) io.Reader {
-	return &patient{ctx, io.NewSectionReader(v.file, 0, v.info.Size())}
+	return &patient{ctx, io.NewSectionReader(v.file, 0, v.info.Size()), v.pause}
 }
 
 // unchanged: nobody has written to the file since it was opened.
@@ -199,14 +200,16 @@ func (v opened) unchanged() error {
 
 // patient reads until ctx ends.
 type patient struct {
-	ctx context.Context
-	r   io.Reader
+	ctx   context.Context
+	r     io.Reader
+	pause func()
 }
 
 func (p *patient) Read(b []byte) (int, error) {
 	if err := p.ctx.Err(); err != nil {
 		return 0, err
 	}
+	p.pause()
 	return p.r.Read(b)
 }
 
@@ -219,13 +222,15 @@ func sumOf(r io.Reader) (string, error) {
 // proven reads a file to the end, and fails there when it was not the one with
 // this hash.
 type proven struct {
-	file *os.File
-	h    hash.Hash
-	sum  string
-	fail error // what it says then
+	file  *os.File
+	h     hash.Hash
+	sum   string
+	fail  error // what it says then
+	pause func()
 }
 
 func (p *proven) Read(b []byte) (int, error) {
+	p.pause()
 	n, err := p.file.Read(b)
 	p.h.Write(b[:n])
 	if err == io.EOF && hex.EncodeToString(p.h.Sum(nil)) != p.sum {
@@ -242,7 +247,7 @@ var errCopy = errors.New("its copy in the state is broken")
 // file itself if it still holds them.
 func (f *Folder) openVersion(name, sum string) (io.ReadCloser, error) {
 	if file, err := f.store.open(sum); err == nil {
-		return &proven{file, sha256.New(), sum, fmt.Errorf("%s: %w", Printable(name), errCopy)}, nil
+		return &proven{file, sha256.New(), sum, fmt.Errorf("%s: %w", Printable(name), errCopy), f.o.Pause}, nil
 	}
 	dir, err := openFolder(f.o.Dir)
 	if err != nil {
@@ -254,7 +259,7 @@ func (f *Folder) openVersion(name, sum string) (io.ReadCloser, error) {
 		return nil, err
 	}
 	fail := fmt.Errorf("%s: its accepted version has no copy, and %w", Printable(path.Base(name)), errChanged)
-	return &proven{file, sha256.New(), sum, fail}, nil
+	return &proven{file, sha256.New(), sum, fail, f.o.Pause}, nil
 }
 
 // openPart opens a part of an accepted version.

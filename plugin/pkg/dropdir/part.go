@@ -102,7 +102,7 @@ func (f *Folder) take(ctx context.Context, dir folder, name string) (*hand, erro
 		return nil, err
 	}
 	return &hand{
-		f: f, ctx: ctx, dir: dir, file: opened{file, info}, found: foundOf(info),
+		f: f, ctx: ctx, dir: dir, file: opened{file, info, f.o.Pause}, found: foundOf(info),
 		parts: map[string]opened{}, sums: map[string]string{},
 	}, nil
 }
@@ -146,7 +146,7 @@ func (h *hand) openPart(rel string) (p opened, err error) {
 		file.Close()
 		return p, fmt.Errorf("%s: %w", Printable(rel), sizeError(info.Size(), h.f.o.MaxSize))
 	}
-	p = opened{file, info}
+	p = opened{file, info, h.f.o.Pause}
 	h.parts[rel] = p
 	return p, nil
 }

@@ -42,6 +42,7 @@ func (b *Builder) build(meta []byte) (*Set, error) {
 		return nil, err
 	}
 	for i := range parts {
+		b.o.Pause()
 		from := len(l.arena)
 		var err error
 		if l.arena, err = b.load(l.arena, i); err != nil {
@@ -65,7 +66,7 @@ func (b *Builder) build(meta []byte) (*Set, error) {
 func (l *layout) plan(seen int) {
 	all := len(l.nodes) * parts / seen
 	l.pages = 1 << max(0, bits.Len(uint(all/pageNodes)))
-	l.coder = learn(l.b.key, l.nodes, l.arena)
+	l.coder = learn(l.b.key, l.nodes, l.arena, l.b.o.Pause)
 	l.words = make(map[uint32]int, len(l.coder.values))
 	for i, v := range l.coder.values {
 		l.words[v] = i

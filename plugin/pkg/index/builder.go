@@ -38,6 +38,9 @@ type Options struct {
 	// order of adding. With nil the first stays. Build calls it, too, and after a
 	// change of keys once more for what it was called for.
 	Merge func(old, new uint32) uint32
+	// Pause is called by Build every millisecond or two, so that who serves
+	// meanwhile may let others have the processor; nil: nothing.
+	Pause func()
 }
 
 // Builder collects names for a Set. It is for one goroutine.
@@ -66,6 +69,9 @@ type part struct {
 func NewBuilder(o Options) *Builder { return newBuilder(o, newKey()) }
 
 func newBuilder(o Options, k key) *Builder {
+	if o.Pause == nil {
+		o.Pause = func() {}
+	}
 	b := &Builder{o: o, key: k, spill: &spill{dir: o.Dir}, first: 2}
 	b.recent[0] = 1 // a hash that has another place: 0 was not met yet
 	return b

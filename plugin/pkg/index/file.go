@@ -123,7 +123,12 @@ func (b *Builder) assemble(total int, write func(put func([]byte) error) error) 
 	if err != nil {
 		return nil, err
 	}
-	if err := write(func(part []byte) error { _, err := f.Write(part); return err }); err != nil {
+	err = write(func(part []byte) error {
+		b.o.Pause()
+		_, err := f.Write(part)
+		return err
+	})
+	if err != nil {
 		f.Close()
 		return nil, err
 	}

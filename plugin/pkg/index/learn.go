@@ -14,8 +14,9 @@ const (
 	valueUses = 2
 )
 
-// learn makes the code for names and values like these.
-func learn(k key, nodes []node, arena []byte) *coder {
+// learn makes the code for names and values like these, in three steps of some
+// milliseconds each with a pause between them.
+func learn(k key, nodes []node, arena []byte, pause func()) *coder {
 	c := &coder{key: k, tails: make([]tail, 1)}
 	values, tails := map[uint32]int{}, map[string]int{}
 	for _, n := range nodes {
@@ -29,11 +30,13 @@ func learn(k key, nodes []node, arena []byte) *coder {
 			tails[string(name[at.nth(l, name, count):])]++
 		}
 	}
+	pause()
 	c.values = frequent(values, valueUses, maxValues, cmp.Compare[uint32])
 	for _, name := range frequent(tails, tailUses, maxTails, func(a, b string) int { return cmp.Compare(len(a), len(b)) }) {
 		c.addTail([]byte(name))
 	}
 	c.placeTails()
+	pause()
 	if err := c.setWords(c.learnWords(nodes, arena)); err != nil {
 		panic("index: a code of its own making: " + err.Error())
 	}
@@ -43,7 +46,8 @@ func learn(k key, nodes []node, arena []byte) *coder {
 // frequent are the keys with the most uses, at most so many with at least so
 // many uses each. Of those with as many uses before sorts.
 func frequent[K cmp.Ordered](uses map[K]int, least, most int, before func(a, b K) int) []K {
-	keys := slices.DeleteFunc(slices.Sorted(maps.Keys(uses)), func(k K) bool { return uses[k] < least })
+	keys := slices.DeleteFunc(slices.Collect(maps.Keys(uses)), func(k K) bool { return uses[k] < least })
+	slices.Sort(keys)
 	slices.SortStableFunc(keys, func(a, b K) int { return cmp.Or(cmp.Compare(uses[b], uses[a]), before(a, b)) })
 	return keys[:min(len(keys), most)]
 }

@@ -28,6 +28,7 @@ type Config struct {
 	Default    Category   // of categories that only files name; those stand behind, by name
 	Protect    [][]byte   // names that no rule may block, see Guard
 	MaxSize    int64      // of an unpacked file, in octets; 0: the default of package list
+	Pause      func()     // called now and then while names are sorted, see index.Options; nil: nothing
 }
 
 // File is one list in force.
@@ -250,7 +251,7 @@ func newBuilder(ctx context.Context, cfg Config, o Options) *builder {
 		unions:   make(map[[2]uint32]uint32),
 		prefixes: prefixes{table: new(bart.Table[uint32])},
 	}
-	b.names = index.NewBuilder(index.Options{Dir: o.Dir, Merge: b.union})
+	b.names = index.NewBuilder(index.Options{Dir: o.Dir, Merge: b.union, Pause: cfg.Pause})
 	return b
 }
 

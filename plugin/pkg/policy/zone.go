@@ -90,6 +90,7 @@ func (z *zone) read(ctx context.Context, cfg Config, o Options) (err error) {
 		Protected: Guard(cfg.Protect),
 		MaxSize:   cfg.MaxSize,
 		Dir:       o.Dir,
+		Pause:     cfg.Pause,
 	})
 	return err
 }

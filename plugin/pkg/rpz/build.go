@@ -61,6 +61,7 @@ type builder struct {
 	table
 	err       error
 	dir       string
+	pause     func()
 	byOutcome map[outcome]uint32
 	byNode    map[node]uint32
 	byData    map[uint64][]uint32 // by hash
@@ -92,10 +93,10 @@ type tree struct {
 // be added again.
 const knownNames = 4096
 
-func newBuilder(dir string) *builder {
+func newBuilder(o ReadOptions) *builder {
 	return &builder{
 		table: table{outcomes: make([]outcome, 1), nodes: make([]node, 1), at: make([]uint32, 1)},
-		dir:   dir, byOutcome: map[outcome]uint32{}, byNode: map[node]uint32{{}: 0}, byData: map[uint64][]uint32{},
+		dir:   o.Dir, pause: o.Pause, byOutcome: map[outcome]uint32{}, byNode: map[node]uint32{{}: 0}, byData: map[uint64][]uint32{},
 		seed: maphash.MakeSeed(),
 	}
 }
@@ -170,7 +171,7 @@ func (b *builder) addName(t *tree, name []byte, wild bool, number uint32) {
 		return
 	}
 	if t.names == nil {
-		t.names = index.NewBuilder(index.Options{Dir: b.dir, Merge: func(old, new uint32) uint32 {
+		t.names = index.NewBuilder(index.Options{Dir: b.dir, Pause: b.pause, Merge: func(old, new uint32) uint32 {
 			return b.nodeNumber(b.merge(b.nodes[old], b.nodes[new]))
 		}})
 	}

@@ -24,6 +24,8 @@ type ReadOptions struct {
 	// Dir is the folder for what does not fit memory while names are sorted, and
 	// for the names of the Zone; "" keeps all in memory.
 	Dir string
+	// Pause is called now and then while names are sorted, see index.Options.
+	Pause func()
 }
 
 const (
@@ -58,7 +60,7 @@ func Read(ctx context.Context, file string, open list.Source, o ReadOptions) (*Z
 	var b *builder
 	r, err := read(ctx, file, open, o, func(r *reader) {
 		b.discard()
-		b = newBuilder(o.Dir)
+		b = newBuilder(o)
 		r.emit = func(f *found, _ []byte) { b.add(f) }
 	})
 	if err == nil {
