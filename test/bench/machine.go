@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -18,7 +19,31 @@ type machine struct {
 	cores                                  int
 }
 
-func cores() int { return runtime.NumCPU() }
+func cores() int { return runtime.NumCPU() } // when this process began
+
+// moveAside leaves the first core to the server under test: authority, generators
+// and what else runs in this process take the other one.
+func moveAside() error {
+	if cores() < 2 {
+		return nil
+	}
+	threads, err := os.ReadDir("/proc/self/task")
+	if err != nil {
+		return err
+	}
+	var aside unix.CPUSet
+	aside.Set(clientCore)
+	for _, t := range threads { // those to come inherit it from these
+		id, err := strconv.Atoi(t.Name())
+		if err != nil {
+			return err
+		}
+		if err := unix.SchedSetaffinity(id, &aside); err != nil && err != unix.ESRCH {
+			return err
+		}
+	}
+	return nil
+}
 
 func thisMachine(p plan) machine {
 	m := machine{cores: cores(), cpu: "unknown", kernel: "unknown", system: "unknown"}

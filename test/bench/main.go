@@ -77,6 +77,9 @@ func run(ctx context.Context, p plan, out string) (err error) {
 	if p.powerdns, err = lookUp("pdns_recursor"); err != nil {
 		return err
 	}
+	if err := moveAside(); err != nil {
+		return err
+	}
 	dir, err := os.MkdirTemp("", "bench")
 	if err != nil {
 		return err

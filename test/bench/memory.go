@@ -34,17 +34,17 @@ func (b *bench) holdings(ctx context.Context) ([]holding, error) {
 		label string
 		make  maker
 	}{{labels[0], b.sinkholeOf}, {labels[1], b.unboundOf}, {labels[2], b.powerdnsOf}} {
-		h, err := b.holding(ctx, m.label, m.make, b.names)
+		h, err := b.holding(ctx, m.label, m.make, b.names, b.plan.starts)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", m.label, err)
 		}
 		all = append(all, h)
 	}
-	h, err := b.holding(ctx, labels[0], b.sinkholeOf, b.many)
+	h, err := b.holding(ctx, labels[0], b.sinkholeOf, b.many, 1) // minutes each
 	return append(all, h), err
 }
 
-func (b *bench) holding(ctx context.Context, label string, make maker, names []string) (h holding, err error) {
+func (b *bench) holding(ctx context.Context, label string, make maker, names []string, starts int) (h holding, err error) {
 	h = holding{server: label, names: len(names)}
 	id := fmt.Sprintf("holding-%d-", len(names))
 	with, err := make(id+"with", names)
@@ -62,7 +62,7 @@ func (b *bench) holding(ctx context.Context, label string, make maker, names []s
 	if err := writeListed(one, names[:1], len(names)); err != nil {
 		return h, err
 	}
-	for range b.plan.starts {
+	for range starts {
 		for _, half := range []struct {
 			s    server
 			file string

@@ -110,7 +110,7 @@ func (r results) writeIndex(write func(string, ...any)) {
 
 func (r results) writeHoldings(write func(string, ...any)) {
 	write("### Resident\n")
-	write("Resident memory of the process with the list less that of the same server with one name, each after as many questions for listed names (with the list, each name once); mapped pages count, children do not. Medians of %d starts.\n", r.plan.starts)
+	write("Resident memory of the process with the list less that of the same server with one name, each after as many questions for listed names (with the list, each name once); mapped pages count, children do not. Medians of %d starts, the last row of one.\n", r.plan.starts)
 	write("| server | names | with | without | bytes a name |\n| --- | --- | --- | --- | --- |")
 	for _, h := range r.holdings {
 		write("| %s | %s | %.1f MiB | %.1f MiB | %.1f |", h.server, thousands(h.names), mib(median(h.with)), mib(median(h.without)), h.bytes())
