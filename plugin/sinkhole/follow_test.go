@@ -243,6 +243,10 @@ func TestOwnQuestionsAreBounded(t *testing.T) {
 	if got := brief(m); got != "SERVFAIL" {
 		t.Errorf("got %s", got)
 	}
+	why, ok := m.IsEdns0().Option[0].(*dns.EDNS0_EDE)
+	if !ok || why.InfoCode != dns.ExtendedErrorCodeNoReachableAuthority || why.ExtraText != "zone" {
+		t.Errorf("got %v, want the extended error 22 with the zone's name", m.IsEdns0())
+	}
 	if n := len(b.asked); n > maxOwnQuestions+1 || n < maxOwnQuestions/2 {
 		t.Errorf("%d questions, want at most %d", n, maxOwnQuestions)
 	}

@@ -17,14 +17,14 @@ var (
 		Namespace: plugin.Namespace,
 		Subsystem: pluginName,
 		Name:      "blocked_total",
-		Help:      "Counter of queries that a list decided, by category and action; dropped, truncated and passthru ones too.",
+		Help:      "Counter of queries that a list or a zone decided, by category and action; dropped, truncated and passthru ones too.",
 	}, []string{"server", "category", "action", "trigger"})
 
 	shadowed = promauto.NewCounterVec(prometheus.CounterOpts{
 		Namespace: plugin.Namespace,
 		Subsystem: pluginName,
 		Name:      "shadow_total",
-		Help:      "Counter of queries that a shadow list would have decided.",
+		Help:      "Counter of queries that a shadow list or a disabled zone would have decided.",
 	}, []string{"server", "category"})
 
 	ownQuestions = promauto.NewCounterVec(prometheus.CounterOpts{

@@ -73,7 +73,7 @@ const (
 	minMaxSize     = 1 << 10
 	maxMaxSize     = 64 << 30
 	maxEDE         = 65535
-	defaultEDE     = -1 // 4 beside an address of ours, else 15
+	defaultEDE     = -1 // 4 beside an address of ours, 22 beside SERVFAIL, else 15
 	maxCategory    = 64 // octets of a name: it is a label of metrics
 )
 

@@ -41,10 +41,10 @@
 // # EDNS
 //
 // Only where the query had it: version 0, our size, DO copied, and the extended
-// error (RFC 8914): 4 (Forged Answer) beside an address or local data of ours, else 15
-// (Blocked), or what the category says, with its text. What does not fit loses
-// the text first, then the SOA of the policy zone; then TC is set and nothing is
-// left but question and OPT.
+// error (RFC 8914): 4 (Forged Answer) beside an address or local data of ours, 22
+// (No Reachable Authority) beside SERVFAIL, else 15 (Blocked), or what the
+// category says, with its text. What does not fit loses the text first, then the
+// SOA of the policy zone; then TC is set and nothing is left but question and OPT.
 package answer
 
 import (
