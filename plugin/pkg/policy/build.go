@@ -99,14 +99,20 @@ func Build(ctx context.Context, cfg Config, lists []File, zones []ZoneFile, o Op
 	return p, nil
 }
 
-// readZones has the zones read, in memory where the disk takes no more.
-func (p *Policy) readZones(ctx context.Context, zones []ZoneFile, old []zone) (err error) {
-	p.zones, err = readZones(ctx, p.config, zones, p.options, old)
-	if p.options.Dir != "" && diskFault(err) {
-		p.warn(err)
-		p.zones, err = readZones(ctx, p.config, zones, Options{}, old)
+// readZones has the zones read, in memory where they cannot be laid down.
+func (p *Policy) readZones(ctx context.Context, zones []ZoneFile, old []zone) error {
+	made, fault := readZones(ctx, p.config, zones, p.options, old)
+	if fault == nil || p.options.Dir == "" || ctx.Err() != nil {
+		p.zones = made
+		return fault
 	}
-	return err
+	made, err := readZones(ctx, p.config, zones, Options{}, old) // the same again, where a zone was at fault
+	if err != nil {
+		return err
+	}
+	p.zones = made
+	p.warn(fault)
+	return nil
 }
 
 func (p *Policy) warn(fault error) {

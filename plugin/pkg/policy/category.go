@@ -5,6 +5,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Category is what happens to queries for its names.
@@ -42,7 +44,18 @@ func CategoryOf(rel string) (category string, allow, want bool) {
 	case folder == allowFolder:
 		return "", true, true
 	}
-	return strings.ToValidUTF8(folder, "_"), false, true
+	return categoryName(folder), false, true
+}
+
+// categoryName is a folder's name as a client may see it: text without control
+// characters.
+func categoryName(folder string) string {
+	return strings.Map(func(c rune) rune {
+		if unicode.IsControl(c) || c == utf8.RuneError {
+			return '_'
+		}
+		return c
+	}, folder)
 }
 
 // categoriesOf are those of the Corefile in their order, and behind them those

@@ -355,18 +355,19 @@ func TestWords(t *testing.T) {
 
 func TestCategoryOf(t *testing.T) {
 	tests := map[string]string{
-		"feed.txt":                "malware false true",
-		"c2/feed.txt":             "c2 false true",
-		"c2/a/b/feed.txt":         "c2 false true",
-		"allow/ours.txt":          " true true",
-		"allow/c2/ours.txt":       " true true",
-		"clients/opt-out/a.txt":   " false false",
-		"clients/cgn/a.txt":       " false false",
-		"rpz/zone.rpz":            " false false",
-		"allow":                   "malware false true",
-		"allowed/x.txt":           "allowed false true",
-		"c2/../allow/x.txt":       " true true",
-		"no \xff label/of/it.txt": "no _ label false true",
+		"feed.txt":                 "malware false true",
+		"c2/feed.txt":              "c2 false true",
+		"c2/a/b/feed.txt":          "c2 false true",
+		"allow/ours.txt":           " true true",
+		"allow/c2/ours.txt":        " true true",
+		"clients/opt-out/a.txt":    " false false",
+		"clients/cgn/a.txt":        " false false",
+		"rpz/zone.rpz":             " false false",
+		"allow":                    "malware false true",
+		"allowed/x.txt":            "allowed false true",
+		"c2/../allow/x.txt":        " true true",
+		"no \xff label/of/it.txt":  "no _ label false true",
+		"two\nlines\x7f/of/it.txt": "two_lines_ false true",
 	}
 	for rel, want := range tests {
 		category, allow, wanted := CategoryOf(rel)

@@ -383,6 +383,29 @@ func TestZonesOnAFullDisk(t *testing.T) {
 	}
 }
 
+// TestNoFolder: a file has the place of the folder. Lists and zones are in force
+// all the same.
+func TestNoFolder(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "index")
+	if err := os.WriteFile(dir, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	zones := []ZoneFile{{Name: "rpz/1.zone", SHA256: "1", Open: source("zone.example CNAME .")}}
+	lists := hashed([]File{{Name: "c2/a.txt", Open: source("list.example")}})
+	built, err := Build(t.Context(), testConfig(), lists, zones, Options{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"list.example", "zone.example"} {
+		if !built.Decide(Query{Name: wire(t, name)}).Blocks() {
+			t.Errorf("%s is not blocked", name)
+		}
+	}
+	if w := built.Warning(); !strings.HasPrefix(w, dir+": ") || !strings.Contains(w, "not a directory; want room there") {
+		t.Errorf("warning %q", w)
+	}
+}
+
 // smallDisk is a folder with so many octets of room.
 func smallDisk(t *testing.T, octets int) string {
 	t.Helper()
