@@ -9,10 +9,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/coredns/coredns/plugin"
 	"github.com/miekg/dns"
-	"github.com/prometheus/client_golang/prometheus"
 
+	"sinkhole/plugin/pkg/control"
 	"sinkhole/plugin/pkg/feed"
 	"sinkhole/plugin/pkg/query"
 )
@@ -92,6 +91,29 @@ func (s *Sinkhole) feedWarnings() (all []string) {
 	return all
 }
 
+// FeedStatus is every zone that is fetched, in the order of the Corefile.
+func (s *Sinkhole) FeedStatus() []control.Feed {
+	var all []control.Feed
+	for _, f := range s.Feeds() {
+		to := control.Feed{Zone: f.Zone, State: string(f.State), Serial: f.Serial, Records: f.Records, Primary: f.Primary}
+		to.LastSuccess, to.NextRefresh = moment(f.LastSuccess), moment(f.NextRefresh)
+		if f.LastFailure != nil && f.State != feed.Current {
+			to.Reason = f.LastFailure.Text
+		}
+		all = append(all, to)
+	}
+	return all
+}
+
+// moment is a time as JSON shows it; nil: there is none.
+func moment(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC()
+	return &t
+}
+
 // Notify takes a NOTIFY (RFC 1996) that a primary of one of our feeds sent, and
 // gives the answer to it; nil: it is none of them. signed is what came of its
 // TSIG: a primary may sign, and then with the key that we share.
@@ -152,62 +174,4 @@ func (c Config) secrets() (map[string]string, error) {
 		}
 	}
 	return all, nil
-}
-
-var (
-	feedSerialDesc = prometheus.NewDesc(prometheus.BuildFQName(plugin.Namespace, pluginName, "feed_serial"),
-		"Serial of a zone as it was fetched.", []string{"zone"}, nil)
-	feedRecordsDesc = prometheus.NewDesc(prometheus.BuildFQName(plugin.Namespace, pluginName, "feed_records"),
-		"Records of a zone as it was fetched.", []string{"zone"}, nil)
-	feedAgeDesc = prometheus.NewDesc(prometheus.BuildFQName(plugin.Namespace, pluginName, "feed_age_seconds"),
-		"Time since a primary last said that a zone as it was fetched is the newest.", []string{"zone"}, nil)
-	feedExpiredDesc = prometheus.NewDesc(prometheus.BuildFQName(plugin.Namespace, pluginName, "feed_expired"),
-		"Whether a zone was not refreshed for longer than its SOA allows; it stays in force.", []string{"zone"}, nil)
-	feedTransfersDesc = prometheus.NewDesc(prometheus.BuildFQName(plugin.Namespace, pluginName, "feed_transfers_total"),
-		"Counter of transfers of a zone.", []string{"zone", "kind"}, nil)
-	feedFailuresDesc = prometheus.NewDesc(prometheus.BuildFQName(plugin.Namespace, pluginName, "feed_failures_total"),
-		"Counter of refreshes that failed at a primary.", []string{"zone", "reason"}, nil)
-)
-
-// feedsInForce collects the figures of the feeds of the Corefile in force.
-type feedsInForce struct{}
-
-func init() { prometheus.MustRegister(feedsInForce{}) }
-
-// Describe implements prometheus.Collector.
-func (feedsInForce) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{feedSerialDesc, feedRecordsDesc, feedAgeDesc, feedExpiredDesc, feedTransfersDesc, feedFailuresDesc} {
-		to <- d
-	}
-}
-
-// Collect implements prometheus.Collector.
-func (feedsInForce) Collect(to chan<- prometheus.Metric) {
-	if s, ok := Active(); ok {
-		collectFeeds(to, s.Feeds(), time.Now())
-	}
-}
-
-func collectFeeds(to chan<- prometheus.Metric, feeds []feed.Status, now time.Time) {
-	send := func(d *prometheus.Desc, kind prometheus.ValueType, v float64, labels ...string) {
-		to <- prometheus.MustNewConstMetric(d, kind, v, labels...)
-	}
-	for _, f := range feeds {
-		if f.Records > 0 {
-			send(feedSerialDesc, prometheus.GaugeValue, float64(f.Serial), f.Zone)
-			send(feedAgeDesc, prometheus.GaugeValue, max(0, now.Sub(f.LastSuccess).Seconds()), f.Zone)
-		}
-		expired := 0.0
-		if f.State == feed.Expired {
-			expired = 1
-		}
-		send(feedExpiredDesc, prometheus.GaugeValue, expired, f.Zone)
-		send(feedRecordsDesc, prometheus.GaugeValue, float64(f.Records), f.Zone)
-		for _, kind := range []feed.Kind{feed.AXFR, feed.IXFR} {
-			send(feedTransfersDesc, prometheus.CounterValue, float64(f.Transfers[kind]), f.Zone, string(kind))
-		}
-		for _, reason := range feed.Reasons {
-			send(feedFailuresDesc, prometheus.CounterValue, float64(f.Failures[reason]), f.Zone, string(reason))
-		}
-	}
 }

@@ -159,7 +159,7 @@ coredns_sinkhole_feed_expired{zone="rpz.example"} 0
 // only collects the feeds of one Sinkhole.
 type only struct{ *Sinkhole }
 
-func (only) Describe(to chan<- *prometheus.Desc)   { feedsInForce{}.Describe(to) }
+func (only) Describe(to chan<- *prometheus.Desc)   { inForce{}.Describe(to) }
 func (o only) Collect(to chan<- prometheus.Metric) { collectFeeds(to, o.Feeds(), time.Now()) }
 
 // TestNotify: who may notify us, of what, and how it is answered.

@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"sinkhole/plugin/pkg/dropdir"
+	"sinkhole/plugin/pkg/feed"
 	"sinkhole/plugin/pkg/list"
 	"sinkhole/plugin/pkg/rpz"
 )
@@ -84,16 +85,32 @@ var (
 		"Rules in force of a response policy zone, by trigger.", []string{"zone", "file", "trigger"}, nil)
 	versionDesc = prometheus.NewDesc(prometheus.BuildFQName(plugin.Namespace, pluginName, "lists_version"),
 		"How many sets of lists have come in force since the start.", nil, nil)
+
+	feedSerialDesc = prometheus.NewDesc(prometheus.BuildFQName(plugin.Namespace, pluginName, "feed_serial"),
+		"Serial of a zone as it was fetched.", []string{"zone"}, nil)
+	feedRecordsDesc = prometheus.NewDesc(prometheus.BuildFQName(plugin.Namespace, pluginName, "feed_records"),
+		"Records of a zone as it was fetched.", []string{"zone"}, nil)
+	feedAgeDesc = prometheus.NewDesc(prometheus.BuildFQName(plugin.Namespace, pluginName, "feed_age_seconds"),
+		"Time since a primary last said that a zone as it was fetched is the newest.", []string{"zone"}, nil)
+	feedExpiredDesc = prometheus.NewDesc(prometheus.BuildFQName(plugin.Namespace, pluginName, "feed_expired"),
+		"Whether a zone was not refreshed for longer than its SOA allows; it stays in force.", []string{"zone"}, nil)
+	feedTransfersDesc = prometheus.NewDesc(prometheus.BuildFQName(plugin.Namespace, pluginName, "feed_transfers_total"),
+		"Counter of transfers of a zone.", []string{"zone", "kind"}, nil)
+	feedFailuresDesc = prometheus.NewDesc(prometheus.BuildFQName(plugin.Namespace, pluginName, "feed_failures_total"),
+		"Counter of refreshes that failed at a primary.", []string{"zone", "reason"}, nil)
 )
 
-// inForce collects the figures of the lists of the Corefile in force.
+// inForce collects the figures of the lists and the feeds of the Corefile in force.
 type inForce struct{}
 
 func init() { prometheus.MustRegister(inForce{}) }
 
 // Describe implements prometheus.Collector.
 func (inForce) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{entriesDesc, ageDesc, linesDesc, bytesDesc, versionDesc, leftOutDesc, serialDesc, rulesDesc} {
+	for _, d := range []*prometheus.Desc{
+		entriesDesc, ageDesc, linesDesc, bytesDesc, versionDesc, leftOutDesc, serialDesc, rulesDesc,
+		feedSerialDesc, feedRecordsDesc, feedAgeDesc, feedExpiredDesc, feedTransfersDesc, feedFailuresDesc,
+	} {
 		to <- d
 	}
 }
@@ -101,7 +118,9 @@ func (inForce) Describe(to chan<- *prometheus.Desc) {
 // Collect implements prometheus.Collector.
 func (inForce) Collect(to chan<- prometheus.Metric) {
 	if s, ok := Active(); ok {
-		s.collect(to, time.Now())
+		now := time.Now()
+		s.collect(to, now)
+		collectFeeds(to, s.Feeds(), now)
 	}
 }
 
@@ -131,6 +150,30 @@ func (s *Sinkhole) collect(to chan<- prometheus.Metric, now time.Time) {
 		}
 		for t, n := range z.Rules.Rules {
 			gauge(rulesDesc, float64(n), zone, file, rpz.Trigger(t).String())
+		}
+	}
+}
+
+func collectFeeds(to chan<- prometheus.Metric, feeds []feed.Status, now time.Time) {
+	send := func(d *prometheus.Desc, kind prometheus.ValueType, v float64, labels ...string) {
+		to <- prometheus.MustNewConstMetric(d, kind, v, labels...)
+	}
+	for _, f := range feeds {
+		if f.Records > 0 {
+			send(feedSerialDesc, prometheus.GaugeValue, float64(f.Serial), f.Zone)
+			send(feedAgeDesc, prometheus.GaugeValue, max(0, now.Sub(f.LastSuccess).Seconds()), f.Zone)
+		}
+		expired := 0.0
+		if f.State == feed.Expired {
+			expired = 1
+		}
+		send(feedExpiredDesc, prometheus.GaugeValue, expired, f.Zone)
+		send(feedRecordsDesc, prometheus.GaugeValue, float64(f.Records), f.Zone)
+		for _, kind := range []feed.Kind{feed.AXFR, feed.IXFR} {
+			send(feedTransfersDesc, prometheus.CounterValue, float64(f.Transfers[kind]), f.Zone, string(kind))
+		}
+		for _, reason := range feed.Reasons {
+			send(feedFailuresDesc, prometheus.CounterValue, float64(f.Failures[reason]), f.Zone, string(reason))
 		}
 	}
 }
