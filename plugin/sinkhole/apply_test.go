@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
@@ -251,5 +252,26 @@ func TestCrowdedIsBuiltAnew(t *testing.T) {
 	}
 	if w := s.Warnings(); len(w) > 0 {
 		t.Errorf("the warnings are %q", w)
+	}
+}
+
+// TestSparing: two builds that overlap leave the collector as they found it.
+func TestSparing(t *testing.T) {
+	was := debug.SetGCPercent(100)
+	defer debug.SetGCPercent(was)
+	percent := func() int {
+		now := debug.SetGCPercent(100)
+		debug.SetGCPercent(now)
+		return now
+	}
+	first := sparing()
+	second := sparing()
+	first()
+	if got := percent(); got != buildPercent {
+		t.Errorf("%d %% while one build goes on, want %d", got, buildPercent)
+	}
+	second()
+	if got := percent(); got != 100 {
+		t.Errorf("%d %% when both have ended, want 100", got)
 	}
 }
