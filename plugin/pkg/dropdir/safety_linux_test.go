@@ -253,10 +253,11 @@ func TestOneByOne(t *testing.T) {
 	want := s.many(2_000)
 	s.soon(want)
 	s.f.look.Lock() // the copies, too, are on the disk then
+	applies := s.applies
 	s.f.look.Unlock()
 	s.wantWarning("")
-	if s.applies > 100 {
-		t.Errorf("it took %d sets, want a few", s.applies)
+	if applies > 100 {
+		t.Errorf("it took %d sets, want a few", applies)
 	}
 	clear(s.reads)
 	s.start()
