@@ -43,7 +43,7 @@ func (s store) open(sum string) (*os.File, error) {
 	if s.dir == "" {
 		return nil, errNoState
 	}
-	return os.Open(s.path(sum))
+	return statedir.OpenFile(s.path(sum))
 }
 
 func (s store) has(sum string) bool {
@@ -115,7 +115,7 @@ func (s store) save(x index) error {
 
 // load reads the index. What is broken is as if it were not there.
 func (s store) load() (x index, err error) {
-	f, err := os.Open(s.path(indexName))
+	f, err := statedir.OpenFile(s.path(indexName))
 	if errors.Is(err, fs.ErrNotExist) {
 		return x, nil
 	}

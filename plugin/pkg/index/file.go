@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+
+	"sinkhole/plugin/pkg/statedir"
 )
 
 // ErrFormat is a file that is broken, or of another version.
@@ -215,7 +217,7 @@ func verify(image []byte) bool {
 // Open maps the file that Keep left at path. A file that is broken, or of
 // another version, is ErrFormat; it is read through once to know that.
 func Open(path string) (*Set, error) {
-	f, err := os.Open(path)
+	f, err := statedir.OpenFile(path)
 	if err != nil {
 		return nil, err
 	}
@@ -224,7 +226,7 @@ func Open(path string) (*Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !info.Mode().IsRegular() || info.Size() < headSize || info.Size() > maxFile {
+	if info.Size() < headSize || info.Size() > maxFile {
 		return nil, ErrFormat
 	}
 	s := new(Set)
@@ -258,7 +260,7 @@ func (s *Set) Keep(path string) error {
 		os.Remove(name)
 		return err
 	}
-	return syncDir(dir)
+	return statedir.SyncDir(dir)
 }
 
 // save leaves a file with the octets of s under a new name in dir: the file that
@@ -286,13 +288,4 @@ func (s *Set) save(dir string) (name string, err error) {
 		os.Remove(f.Name())
 	}
 	return f.Name(), err
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
 }

@@ -461,6 +461,37 @@ func TestKilledWhileSaving(t *testing.T) {
 	}
 }
 
+// TestNoFileInPlace: what is no regular file is as if it were not there, and not
+// waited for.
+func TestNoFileInPlace(t *testing.T) {
+	files := hashed(filesOf(savedFiles))
+	zone := []ZoneFile{{Name: "rpz/a.zone", SHA256: "a", Open: source("one.example CNAME .\n")}}
+	for _, pattern := range []string{stateFile, indexFile + "*", zoneFile + "*" + zoneEnd, zoneFile + "*.qname"} {
+		dir := t.TempDir()
+		p, err := Build(t.Context(), testConfig(), files, zone, Options{Dir: dir})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Save(dir); err != nil {
+			t.Fatal(err)
+		}
+		found, err := filepath.Glob(filepath.Join(dir, pattern))
+		if err != nil || len(found) != 1 {
+			t.Fatalf("%s: %q, %v", pattern, found, err)
+		}
+		if err := errors.Join(os.Remove(found[0]), syscall.Mkfifo(found[0], 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		p, ok := Resume(testConfig(), files, zone, dir)
+		if whole := strings.HasPrefix(pattern, zoneFile); ok != whole { // a zone is read again
+			t.Errorf("%s: resumed: %v, want %v", pattern, ok, whole)
+		}
+		if ok && !p.Decide(Query{Name: wire(t, "one.example")}).Blocks() {
+			t.Errorf("%s: the zone is not in force", pattern)
+		}
+	}
+}
+
 // TestTwoSaveAtOnce: two generations of a Corefile have one folder, and what they
 // save in it at the same time is one Policy or the other.
 func TestTwoSaveAtOnce(t *testing.T) {

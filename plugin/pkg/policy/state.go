@@ -7,7 +7,6 @@ import (
 	"encoding/gob"
 	"io"
 	"net/netip"
-	"os"
 	"path/filepath"
 
 	"github.com/gaissmai/bart"
@@ -15,6 +14,7 @@ import (
 
 	"sinkhole/plugin/pkg/dnsname"
 	"sinkhole/plugin/pkg/list"
+	"sinkhole/plugin/pkg/statedir"
 )
 
 // state is what Save writes: all of a Policy but the octets of files, the index,
@@ -139,7 +139,7 @@ func (s stateOfClause) clause() (c clause, err error) {
 
 // readState reads what Save wrote.
 func readState(dir string) (*state, error) {
-	f, err := os.Open(filepath.Join(dir, stateFile))
+	f, err := statedir.OpenFile(filepath.Join(dir, stateFile))
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
+	"io"
 	"net/netip"
 	"os"
 	"slices"
@@ -57,7 +58,12 @@ func (z *Zone) Save(path string) error {
 
 // Open is the zone that Save wrote.
 func Open(path string) (*Zone, error) {
-	text, err := os.ReadFile(path + endZone)
+	f, err := statedir.OpenFile(path + endZone)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(f)
 	if err != nil {
 		return nil, err
 	}

@@ -93,7 +93,7 @@ func Commit(f *os.File, path string) error {
 		os.Remove(f.Name())
 		return err
 	}
-	return syncDir(filepath.Dir(path))
+	return SyncDir(filepath.Dir(path))
 }
 
 // Discard removes the temporary file f.
@@ -101,6 +101,26 @@ func Discard(f *os.File) {
 	f.Close()
 	os.Remove(f.Name())
 }
+
+// OpenFile opens a file to read it. What is no regular file is not taken, and a
+// FIFO in its place is not waited for.
+func OpenFile(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOCTTY, 0)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = &fs.PathError{Op: "open", Path: path, Err: errNotRegular}
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+var errNotRegular = errors.New("no regular file")
 
 // Sweep removes what an earlier process left half written in dir.
 func Sweep(dir string) {
@@ -112,7 +132,8 @@ func Sweep(dir string) {
 	}
 }
 
-func syncDir(dir string) error {
+// SyncDir waits until the names in dir are on the disk.
+func SyncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {
 		return err

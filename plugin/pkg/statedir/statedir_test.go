@@ -3,12 +3,14 @@ package statedir
 import (
 	"bytes"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -123,6 +125,28 @@ func TestOpenRefusals(t *testing.T) {
 	}
 	if got, _ := os.ReadFile(file); string(got) != "x" {
 		t.Errorf("what the lock's link leads to was changed to %q", got)
+	}
+}
+
+// TestOpenFile: nobody writes to the FIFO, so that who waits for it waits for good.
+func TestOpenFile(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "file"), "text")
+	if err := syscall.Mkfifo(filepath.Join(dir, "fifo"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f, err := OpenFile(filepath.Join(dir, "file"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if text, err := io.ReadAll(f); string(text) != "text" || err != nil {
+		t.Errorf("got %q, %v", text, err)
+	}
+	for name, want := range map[string]error{"fifo": errNotRegular, ".": errNotRegular, "none": fs.ErrNotExist} {
+		if _, err := OpenFile(filepath.Join(dir, name)); !errors.Is(err, want) {
+			t.Errorf("%s: got %v, want %v", name, err, want)
+		}
 	}
 }
 
