@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -765,4 +766,27 @@ func TestTold(t *testing.T) {
 	s.write("malware/\xff.txt", "x\n")
 	s.look(`malware/\xff.txt`)
 	s.want(map[string]string{"malware/\xff.txt": "x\n"})
+}
+
+// TestUnseen: of a file that the state knows and that could not be looked at, the
+// reason is that.
+func TestUnseen(t *testing.T) {
+	s := newStage(t)
+	s.mkdir("c2/more")
+	s.write("c2/more/c.txt", "three\n")
+	s.start()
+	s.f.look.Lock()
+	defer s.f.look.Unlock()
+	e := s.f.entries["c2/more/c.txt"]
+	e.newest = newest{} // as after a start
+	for want, blind := range map[string]map[string]error{
+		"its folder cannot be read: permission denied; the version of ": {"c2": &fs.PathError{Op: "open", Path: "c2", Err: fs.ErrPermission}},
+		"its folder lies more than 16 folders deep; the version of ":    {"c2/more": errDeep},
+		"not looked at; the version of ":                                nil,
+	} {
+		s.f.last.blind = blind
+		if file, ok := s.f.fileOf(e); !ok || file.State != LastGood || !strings.HasPrefix(file.String(), want) {
+			t.Errorf("got  %s\nwant %s...", file, want)
+		}
+	}
 }

@@ -262,9 +262,10 @@ func (f *Folder) openVersion(name, sum string) (io.ReadCloser, error) {
 	return &proven{file, sha256.New(), sum, fail, f.o.Pause}, nil
 }
 
-// openPart opens a part of an accepted version.
+// openPart opens a part of an accepted version. One that was missing then is
+// missing for it, whatever has come since.
 func (f *Folder) openPart(c content, rel string) (io.ReadCloser, error) {
-	for _, p := range c.parts {
+	for _, p := range c.found() {
 		if string(p.Name) == rel {
 			return f.openVersion(rel, p.Sum)
 		}

@@ -70,6 +70,25 @@ func TestParts(t *testing.T) {
 	}
 }
 
+// TestPartThatWasMissing: a version that was accepted without a part is read
+// without it, though the part has come since.
+func TestPartThatWasMissing(t *testing.T) {
+	s := newStage(t)
+	s.mkdir("rpz")
+	s.write("rpz/a.zone", "one\n")
+	read := s.o.Read
+	s.o.Read = func(v Reading) (int, any, error) {
+		v.Part("rpz/gone.inc")
+		return read(v)
+	}
+	s.start()
+	s.want(map[string]string{"rpz/a.zone": "one\n"})
+	s.write("rpz/gone.inc", "two\n")
+	if _, err := s.f.Files()[0].InForce.Part("rpz/gone.inc"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("got %v, want %v", err, fs.ErrNotExist)
+	}
+}
+
 // TestPartsOfNothing: what is no part is opened for nobody, and neither is what
 // lies outside.
 func TestPartsOfNothing(t *testing.T) {

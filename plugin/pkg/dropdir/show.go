@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -64,6 +65,9 @@ func (f *Folder) fileOf(e *entry) (File, bool) {
 	if v.LastGood {
 		file.State = LastGood
 	}
+	if v.LastGood && file.Reason == "" { // of the state, and never seen here
+		file.Reason = f.last.unseenText(e.name)
+	}
 	return file, true
 }
 
@@ -117,6 +121,16 @@ func blindText(err error) string {
 		return err.Error()
 	}
 	return "cannot be read: " + cause(err)
+}
+
+// unseenText says why there is nothing to say of a file itself.
+func (w *walked) unseenText(name string) string {
+	for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
+		if err := w.blind[dir]; err != nil {
+			return "its folder " + blindText(err)
+		}
+	}
+	return "not looked at"
 }
 
 // staying says what is in force while the folder is away.
