@@ -136,10 +136,9 @@ func packed(name string) []byte {
 type caller struct {
 	conn *net.UDPConn
 
-	mu      sync.Mutex
-	at      [1 << 16]time.Time // by ID; zero: not on its way
-	calls   calls
-	longest time.Duration
+	mu    sync.Mutex
+	at    [1 << 16]time.Time // by ID; zero: not on its way
+	calls calls
 }
 
 // loaded asks while do runs.
