@@ -205,6 +205,7 @@ type Folder struct {
 	unproven   []string        // files of which no copy has been read in this process
 	proveAt    time.Time       // when that is done
 	unsaved    bool            // the index is not what is in force
+	indexErr   error           // why an earlier process' index could not be read
 	stateErr   error           // why the state cannot be written to
 	stateAgain time.Time       // when that is tried again
 

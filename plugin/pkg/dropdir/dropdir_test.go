@@ -790,3 +790,24 @@ func TestUnseen(t *testing.T) {
 		}
 	}
 }
+
+// TestBrokenIndex: that last good versions are lost is said as long as the process
+// lives, though the index is written anew at once.
+func TestBrokenIndex(t *testing.T) {
+	s := newStage(t)
+	s.write("malware/a.txt", "one\n")
+	s.start()
+	path := filepath.Join(s.o.State, indexName)
+	text, err := os.ReadFile(path)
+	must(t, err)
+	text[len(text)-3] ^= 1
+	must(t, os.WriteFile(path, text, 0o600))
+	s.start()
+	for range 2 {
+		s.want(map[string]string{"malware/a.txt": "one\n"})
+		s.wantWarning(s.o.State + ": the index of last good versions could not be read at the start: broken, or of another version")
+		s.look("")
+	}
+	s.start()
+	s.wantWarning("")
+}

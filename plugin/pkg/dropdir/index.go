@@ -53,7 +53,7 @@ const (
 	indexTitle = "sinkhole last good 2 "
 )
 
-var errIndex = errors.New("the index of last good versions is broken")
+var errIndex = errors.New("broken, or of another version")
 
 func (x index) format() ([]byte, error) {
 	body, err := json.Marshal(x)

@@ -16,7 +16,7 @@ func (f *Folder) recall() {
 		return
 	}
 	x, err := f.store.load()
-	f.stateErr, f.device, f.named = err, x.Device, map[string]bool{}
+	f.indexErr, f.device, f.named = err, x.Device, map[string]bool{}
 	for _, s := range x.Serials {
 		f.serials[string(s.Name)] = s.Serial
 	}

@@ -106,6 +106,9 @@ func (f *Folder) folderWarnings() (all []string) {
 	if f.applyErr != nil {
 		tell("%s: what changed is not in force: %v; what was before is", dir, f.applyErr)
 	}
+	if f.indexErr != nil {
+		tell("%s: the index of last good versions could not be read at the start: %s; they are lost, what the folder holds is in force", Printable(f.o.State), cause(f.indexErr))
+	}
 	if f.stateErr != nil {
 		tell("%s: last good versions cannot be kept: %s; what came without a copy is in force until the server stops", Printable(f.o.State), cause(f.stateErr))
 	}

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"sinkhole/plugin/pkg/statedir"
@@ -116,7 +117,7 @@ func (s store) save(x index) error {
 // load reads the index. What is broken is as if it were not there.
 func (s store) load() (x index, err error) {
 	f, err := statedir.OpenFile(s.path(indexName))
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return x, nil
 	}
 	if err != nil {
