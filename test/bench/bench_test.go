@@ -13,7 +13,7 @@ import (
 
 // small is the whole rig at a size that takes seconds. It proves that the rig
 // works, and measures nothing.
-var small = plan{names: 2000, many: 2, files: 20, swaps: 2, cached: 100, asked: 2000, rounds: 1, seconds: 1, waiting: 20, starts: 1, count: "100x"}
+var small = plan{names: 2000, many: 2, files: 20, swaps: 2, cached: 100, asked: 2000, rounds: 1, seconds: 1, waiting: 20, starts: 1, count: "100x", lookups: "^BenchmarkLookUp/1M"}
 
 // TestRig runs everything that make bench runs.
 func TestRig(t *testing.T) {
@@ -43,6 +43,11 @@ func TestRig(t *testing.T) {
 		`\| Unbound, RPZ \| cached \| [0-9,]+ \| [0-9.]+ µs \| 1\.00 \| [0-9.]+ %`,
 		`\| sinkhole, first start \| [0-9.]+ \| [0-9.]+ \| [0-9]+ \| [0-9]+ \|`,
 		`\| sinkhole, restart \|`,
+		`\| sinkhole, restart, 4,000 names \| [0-9.]+ \| [0-9.]+ \|`,
+		`\| PowerDNS, RPZ \| 2,000 \| [0-9.]+ MiB \| [0-9.]+ MiB \| -?[0-9.]+ \|`,
+		`\| an allow line, beside 4,000 names \| [0-9.]+ \| [0-9.]+ \|`,
+		`\| during swaps \| [0-9,]+ \| [0-9]+ \| [0-9]+ \| [0-9.]+ ms \|`,
+		`\| 1M, unlisted \| [0-9.]+ \| [0-9.]+ \| [0-9.]+ \| [0-9.]+ \|`,
 		`\| 2,000 \| [0-9.]+ MiB \| [0-9.]+ \|`,
 		`\| moved in complete .* \| [0-9.]+ s \|`,
 		`\| Count.* \| [0-9.]+ \|`,

@@ -29,7 +29,7 @@ type lookup struct {
 
 // lookups runs the benchmarks of look-ups beside a map.
 func (b *bench) lookups(ctx context.Context) ([]lookup, error) {
-	out, err := goBench(ctx, lookupCommand(b.plan.count))
+	out, err := goBench(ctx, lookupCommand(b.plan))
 	if err != nil {
 		return nil, err
 	}
@@ -89,6 +89,6 @@ func countCommand(benchtime string) []string {
 	return []string{"go", "test", "-run", "^$", "-bench", "^BenchmarkCount", "-benchtime", benchtime, "sinkhole/plugin/pkg/tally"}
 }
 
-func lookupCommand(benchtime string) []string {
-	return []string{"go", "test", "-run", "^$", "-bench", "^BenchmarkLookUp", "-benchtime", benchtime, "sinkhole/plugin/pkg/index"}
+func lookupCommand(p plan) []string {
+	return []string{"go", "test", "-run", "^$", "-bench", p.lookups, "-benchtime", p.count, "sinkhole/plugin/pkg/index"}
 }

@@ -54,6 +54,26 @@ func (b *bench) loads(ctx context.Context) ([]load, error) {
 			}
 		}
 	}
+	many, err := b.restarts(ctx)
+	return append(all, many...), err
+}
+
+// restarts starts sinkhole on very many names, and then again with the state that
+// is there.
+func (b *bench) restarts(ctx context.Context) ([]load, error) {
+	all := []load{{what: "sinkhole, first start, " + thousands(len(b.many)) + " names"}, {what: "sinkhole, restart, " + thousands(len(b.many)) + " names"}}
+	s, err := b.sinkholeOf("loads-many", b.many)
+	if err != nil {
+		return nil, err
+	}
+	if err := b.timeStart(ctx, s, &all[0]); err != nil {
+		return nil, err
+	}
+	for range b.plan.starts {
+		if err := b.timeStart(ctx, s, &all[1]); err != nil {
+			return nil, err
+		}
+	}
 	return all, nil
 }
 

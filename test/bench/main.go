@@ -42,6 +42,7 @@ type plan struct {
 	waiting int    // questions on their way at once
 	starts  int    // of a server that is timed
 	count   string // for how long, or how often, one count is timed
+	lookups string // which benchmarks of look-ups
 	binary  string
 	only    string // parts, with commas between them; "": all
 
@@ -50,7 +51,7 @@ type plan struct {
 
 var whole = plan{
 	list: "../shared/lists/plain/real-million.txt.zst", names: 1_000_000, many: 5, files: 10_000, swaps: 50, cached: 10_000, asked: 100_000,
-	rounds: 5, seconds: 5, waiting: 400, starts: 3, count: "1s", binary: "bin/sinkhole",
+	rounds: 5, seconds: 5, waiting: 400, starts: 3, count: "1s", lookups: "^BenchmarkLookUp", binary: "bin/sinkhole",
 }
 
 func main() {

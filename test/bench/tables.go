@@ -120,7 +120,7 @@ func (r results) writeHoldings(write func(string, ...any)) {
 
 func (r results) writeLookups(write func(string, ...any)) {
 	write("### Look-ups\n")
-	write("`%s`, on one core: names drawn at random from all, and strangers of four labels; each beside one look-up in a map[string]uint32 of the same names, in turns.\n", strings.Join(lookupCommand(r.plan.count), " "))
+	write("`%s`, on one core: names drawn at random from all, and strangers of four labels; each beside one look-up in a map[string]uint32 of the same names, in turns.\n", strings.Join(lookupCommand(r.plan), " "))
 	write("| names, asked | index, ns | map, ns | ratio | octets a name |\n| --- | --- | --- | --- | --- |")
 	for _, l := range r.lookups {
 		write("| %s | %s | %s | %s | %s |", l.name, l.index, l.native, l.ratio, l.octets)
