@@ -139,20 +139,26 @@ func writeZone(path string, names []string) error {
 	})
 }
 
+// room is what a peer needs: a directory, an address, and the zone in a file.
+func (b *bench) room(name string, names []string) (dir, addr, zone string, err error) {
+	dir = filepath.Join(b.dir, name)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", "", "", err
+	}
+	addrs, err := free(1)
+	if err != nil {
+		return "", "", "", err
+	}
+	zone = filepath.Join(dir, "rpz.zone")
+	return dir, addrs[0], zone, writeZone(zone, names)
+}
+
 func (b *bench) unbound(name string) (server, error) { return b.unboundOf(name, b.names) }
 
 // unboundOf is the first peer.
 func (b *bench) unboundOf(name string, names []string) (server, error) {
-	dir := filepath.Join(b.dir, name)
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return server{}, err
-	}
-	addrs, err := free(1)
+	dir, addr, zone, err := b.room(name, names)
 	if err != nil {
-		return server{}, err
-	}
-	zone := filepath.Join(dir, "rpz.zone")
-	if err := writeZone(zone, names); err != nil {
 		return server{}, err
 	}
 	conf := fmt.Sprintf(`server:
@@ -178,26 +184,18 @@ rpz:
 forward-zone:
     name: "."
     forward-addr: %s
-`, port(addrs[0]), dir, insecure, zone, strings.Replace(b.authority.addr, ":", "@", 1))
+`, port(addr), dir, insecure, zone, strings.Replace(b.authority.addr, ":", "@", 1))
 	path := filepath.Join(dir, "unbound.conf")
 	if err := os.WriteFile(path, []byte(conf), 0o644); err != nil {
 		return server{}, err
 	}
-	return server{name, dir, addrs[0], "", []string{b.plan.unbound, "-d", "-c", path}}, nil
+	return server{name, dir, addr, "", []string{b.plan.unbound, "-d", "-c", path}}, nil
 }
 
 // powerdnsOf is the second peer.
 func (b *bench) powerdnsOf(name string, names []string) (server, error) {
-	dir := filepath.Join(b.dir, name)
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return server{}, err
-	}
-	addrs, err := free(1)
+	dir, addr, zone, err := b.room(name, names)
 	if err != nil {
-		return server{}, err
-	}
-	zone := filepath.Join(dir, "rpz.zone")
-	if err := writeZone(zone, names); err != nil {
 		return server{}, err
 	}
 	lua := filepath.Join(dir, "rpz.lua")
@@ -216,9 +214,9 @@ dnssec=off
 webserver=no
 disable-syslog=yes
 loglevel=3
-`, port(addrs[0]), dir, lua, b.authority.addr)
+`, port(addr), dir, lua, b.authority.addr)
 	if err := os.WriteFile(filepath.Join(dir, "recursor.conf"), []byte(conf), 0o644); err != nil {
 		return server{}, err
 	}
-	return server{name, dir, addrs[0], "", []string{b.plan.powerdns, "--config-dir=" + dir}}, nil
+	return server{name, dir, addr, "", []string{b.plan.powerdns, "--config-dir=" + dir}}, nil
 }
